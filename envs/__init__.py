@@ -1,0 +1,1 @@
+"""Medical task environments: what the policy sees."""
