@@ -5,10 +5,18 @@ All models are frozen, refuse unknown fields and refuse NaN and infinity, so tha
 
 from __future__ import annotations
 
-from enum import StrEnum
+import sys
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if sys.version_info >= (3, 11):
+    from enum import StrEnum
+else:  # Python 3.10 has no StrEnum
+    from enum import Enum
+
+    class StrEnum(str, Enum):
+        __str__ = str.__str__
 
 
 class _Model(BaseModel):
@@ -64,8 +72,9 @@ class ImageFacts(_Model):
     spacing_mm: tuple[float, float] | None = None
     frame: Frame = Frame.PER_MILLE
 
-    def _scale(self) -> tuple[float, float]:
-        """Size of the image in `frame` units: what one multiplies unit coordinates with."""
+    @property
+    def extent(self) -> tuple[float, float]:
+        """Width and height of the image in `frame` units: what one multiplies unit coordinates with."""
         if self.frame is Frame.PIXEL:
             return (self.width, self.height)
         if self.frame is Frame.UNIT:
@@ -78,13 +87,13 @@ class ImageFacts(_Model):
 
     def to_pixels(self, box: Box) -> Box:
         """From the answer's frame to pixels of the image file."""
-        sx, sy = self._scale()
+        sx, sy = self.extent
         fx, fy = self.width / sx, self.height / sy
         return Box(x0=box.x0 * fx, y0=box.y0 * fy, x1=box.x1 * fx, y1=box.y1 * fy, name=box.name)
 
     def from_pixels(self, box: Box) -> Box:
         """From pixels of the image file to the answer's frame."""
-        sx, sy = self._scale()
+        sx, sy = self.extent
         fx, fy = sx / self.width, sy / self.height
         return Box(x0=box.x0 * fx, y0=box.y0 * fy, x1=box.x1 * fx, y1=box.y1 * fy, name=box.name)
 

@@ -1,0 +1,37 @@
+"""Accuracy reward: is the answer the right choice or grade."""
+
+from __future__ import annotations
+
+from .answers import read, target_index
+from .parser import parse
+from .registry import reward
+from .types import Grade, Label, Response, Sample, Score
+
+
+@reward("accuracy", version=1, range=(0.0, 1.0), needs=(Label, Grade))
+def accuracy(response: Response, sample: Sample) -> Score:
+    """1 if the answer names the target, else 0; malformed without exactly one readable answer.
+
+    Names and aliases are compared exactly after unicode, case, whitespace and edge punctuation are normalised. An
+    answer that names several choices (`several_choices`), none (`not_a_choice`), or a grade beyond the scale
+    (`off_scale`) earns 0.
+
+    Source: VRFT-Aug (arXiv 2602.10619), via its co-author's public repository; the strict reading is ours.
+
+    >>> from medrft.rewards import ImageFacts, Label, Response, Sample
+    >>> from medrft.rewards.accuracy import accuracy
+    >>> sample = Sample(id="1", task="classification", target=Label(value="malignant"),
+    ...                 choices=("benign", "malignant"), image=ImageFacts(width=8, height=8))
+    >>> accuracy(Response(text="<answer>Malignant.</answer>"), sample).value
+    1.0
+    >>> accuracy(Response(text="<answer>benign or malignant</answer>"), sample).reason
+    'several_choices'
+    """
+    parsed = parse(response.text, sample.answer_format)
+    if parsed.answer is None:
+        return Score.malformed(parsed.reason)
+    index, reason = read(parsed.answer, sample)
+    if index is None:
+        return Score(value=0.0, reason=reason)
+    right = index == target_index(sample)
+    return Score(value=float(right), reason="" if right else "wrong")

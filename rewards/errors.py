@@ -1,0 +1,53 @@
+"""The one exception of this package, and the sentences it speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from pydantic import ValidationError
+
+
+class RewardError(ValueError):
+    """A reward, its parameters or a reward spec is wrong. `str` is one sentence that says what to change."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The closest known name as a clause, or nothing. Case is ignored here and only here: ids are case-sensitive.
+
+    >>> did_you_mean("Ordinal", ["accuracy", "ordinal"])
+    ", did you mean 'ordinal'?"
+    >>> did_you_mean("xyz", ["accuracy", "ordinal"])
+    ''
+    """
+    folded = {candidate.lower(): candidate for candidate in known}
+    close = get_close_matches(name.lower(), folded, n=1, cutoff=0.5)
+    return f", did you mean '{folded[close[0]]}'?" if close else ""
+
+
+def path(*location: str | int) -> str:
+    """A place in a spec as people write it.
+
+    >>> path("terms", 1, "params", "credit", 0)
+    'terms[1].params.credit[0]'
+    """
+    text = ""
+    for part in location:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def explain(error: ValidationError, where: tuple[str | int, ...] = (), known: Iterable[str] = ()) -> str:
+    """The first fault of a pydantic error as one sentence: place, value, what is allowed."""
+    first = error.errors(include_url=False)[0]
+    # `weight` is a number or a schedule; pydantic puts the branch it tried into the location, where nobody wrote it.
+    location = [part for part in first["loc"] if part not in ("<number>", "<schedule>")]
+    place = path(*where, *location)
+    if first["type"] == "extra_forbidden":
+        names = sorted(known)
+        takes = f"; known are {', '.join(names)}" if names else ""
+        return f"{place} is unknown{did_you_mean(str(location[-1]), names).rstrip('?')}{takes}"
+    if first["type"] == "missing":
+        return f"{place} is missing"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{place or 'the value'} is {first['input']!r}, but {message[0].lower()}{message[1:]}"
