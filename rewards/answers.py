@@ -21,9 +21,9 @@ _SEPARATORS = re.compile(r"[\s.,;:/|()\[\]{}*_]")
 
 
 class Reading(NamedTuple):
-    """The choice an answer names, by index, or None with `several_choices`, `not_a_choice` or `off_scale`."""
+    """The choice an answer names, by position, or None with `several_choices`, `not_a_choice` or `off_scale`."""
 
-    index: int | None
+    position: int | None
     reason: str
 
 
@@ -73,7 +73,7 @@ def read_grade(answer: str, sample: Sample) -> Reading:
         raise ValueError(f"expected {target.levels} choices, one for each grade, but got {len(sample.choices)}")
     if sample.choices:
         reading = read_choice(answer, sample)
-        if reading.index is not None or any(map(_has_digit, sample.choices)):
+        if reading.position is not None or any(map(_has_digit, sample.choices)):
             return reading
     else:
         reading = Reading(None, "not_a_choice")

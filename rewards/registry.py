@@ -170,19 +170,18 @@ def _origin(fn: Callable[..., Any]) -> str:
 
 def _parameter_model(name: str, fn: Callable[..., Any]) -> type[BaseModel]:
     """The pydantic model of the keyword-only parameters; refuses every other shape of signature."""
-    call = fn.__call__ if isinstance(fn, type) else fn
-    configured = fn.__init__ if isinstance(fn, type) else fn  # type: ignore[misc]  # read only, never called on an
-    instance shape = "(response: Response, sample: Sample, *, parameter: type = default) -> Score"
+    is_class = isinstance(fn, type)
+    call = getattr(fn, "__call__") if is_class else fn  # noqa: B004, B009  # the class's own method, unbound
+    configured = getattr(fn, "__init__") if is_class else fn  # noqa: B009
+    shape = "(response: Response, sample: Sample, *, parameter: type = default) -> Score"
     try:
         call_hints = get_type_hints(call)
         hints = get_type_hints(configured, include_extras=True)
     except NameError as error:
         raise RewardError(f"reward '{name}': cannot resolve its annotations: {error}") from None
     positional = [p for p in inspect.signature(call).parameters.values() if p.kind is p.POSITIONAL_OR_KEYWORD]
-    offset = 1 if isinstance(fn, type) else 0
-    if [p.name for p in positional[offset:]] != ["response", "sample"] or any(
-        p.default is not p.empty for p in positional
-    ):
+    names = [p.name for p in positional if p.default is p.empty]
+    if names[is_class:] != ["response", "sample"] or len(names) != len(positional):
         raise RewardError(f"reward '{name}': expected the signature {shape} but got {inspect.signature(call)}")
     declared = tuple(call_hints.get(key) for key in ("response", "sample", "return"))
     if declared != (Response, Sample, Score):
@@ -202,7 +201,7 @@ def _parameter_model(name: str, fn: Callable[..., Any]) -> type[BaseModel]:
     config = ConfigDict(
         extra="forbid", frozen=True, allow_inf_nan=False, validate_default=True, protected_namespaces=()
     )
-    model = create_model(f"{name}_params", __config__=config, **fields)
+    model: type[BaseModel] = create_model(f"{name}_params", __config__=config, **fields)
     if all(not field.is_required() for field in model.model_fields.values()):
         try:
             model()
