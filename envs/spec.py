@@ -124,6 +124,8 @@ class GradingSpec(_Model):
 
     @model_validator(mode="after")
     def _one_name_each(self) -> GradingSpec:
+        if any(ch.isdigit() for name in self.names for ch in name):
+            raise ValueError("names must not hold digits, which are the answers")
         if self.names and len(self.names) != self.levels:
             raise ValueError(f"expected {self.levels} names, one a grade, but got {len(self.names)}")
         return self
