@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 
 class RewardError(ValueError):
@@ -37,9 +38,15 @@ def path(*location: str | int) -> str:
     return text
 
 
+def first_fault(error: ValidationError) -> ErrorDetails:
+    """The fault to report: an unknown name first, since a typo also leaves the right name missing."""
+    faults = error.errors(include_url=False)
+    return next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+
+
 def explain(error: ValidationError, where: tuple[str | int, ...] = (), known: Iterable[str] = ()) -> str:
     """The first fault of a pydantic error as one sentence: place, value, what is allowed."""
-    first = error.errors(include_url=False)[0]
+    first = first_fault(error)
     # `weight` is a number or a schedule; pydantic puts the branch it tried into the location, where nobody wrote it.
     location = [part for part in first["loc"] if part not in ("<number>", "<schedule>")]
     place = path(*where, *location)
@@ -50,4 +57,9 @@ def explain(error: ValidationError, where: tuple[str | int, ...] = (), known: It
     if first["type"] == "missing":
         return f"{place} is missing"
     message = first["msg"].removeprefix("Value error, ")
-    return f"{place or 'the value'} is {first['input']!r}, but {message[0].lower()}{message[1:]}"
+    message = f"{message[0].lower()}{message[1:]}"
+    if first["type"] == "value_error" and isinstance(
+        first["input"], dict
+    ):  # a rule between fields: the message names them
+        return f"{place}: {message}" if place else message
+    return f"{place or 'the value'} is {first['input']!r}, but {message}"

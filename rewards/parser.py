@@ -138,7 +138,11 @@ def _boxed(text: str, places: dict[str, list[int]]) -> tuple[_Span | None, str]:
     inner = opens[0] + len("\\boxed{")
     depth = 1
     for match in _BRACES.finditer(text, inner):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
+        brace = match.group()
+        if brace == "{":
+            depth += 1
+        elif brace == "}":
+            depth -= 1
         if depth == 0:
             return _Span(opens[0], inner, match.start(), match.end()), ""
     return None, "unclosed_answer"

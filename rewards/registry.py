@@ -27,7 +27,7 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -76,7 +76,7 @@ class Reward:
         return tuple(
             Parameter(
                 name,
-                inspect.formatannotation(field.annotation),
+                _type_text(field.annotation),
                 None if field.is_required() else field.default,
                 field.is_required(),
                 field.description or "",
@@ -166,6 +166,16 @@ def available() -> list[Reward]:
 
 def _origin(fn: Callable[..., Any]) -> str:
     return f"{fn.__module__}.{fn.__qualname__}"
+
+
+def _type_text(annotation: Any) -> str:
+    """A type without its bounds, as people write it."""
+    if get_origin(annotation) is Annotated:
+        return _type_text(get_args(annotation)[0])
+    if annotation is ...:
+        return "..."
+    origin, args = get_origin(annotation), ", ".join(_type_text(arg) for arg in get_args(annotation))
+    return f"{origin.__name__}[{args}]" if origin in (tuple, list, dict) else inspect.formatannotation(annotation)
 
 
 def _parameter_model(name: str, fn: Callable[..., Any]) -> type[BaseModel]:

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
-from .errors import RewardError, did_you_mean, explain
+from .errors import RewardError, did_you_mean, explain, first_fault
 from .presets import PRESETS
 
 
@@ -133,7 +133,7 @@ def _plain(value: Any) -> Any:
 
 def _known_at(error: ValidationError) -> list[str]:
     """The field names that are known where the first fault is, for "did you mean"."""
-    location = error.errors()[0]["loc"]
+    location = first_fault(error)["loc"]
     model: type[BaseModel] = RewardSpec
     if "<schedule>" in location:
         model = Schedule
