@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any, TypedDict
+from typing import Any
+
+from typing_extensions import TypedDict  # pydantic wants this one below Python 3.12
 
 from .errors import EnvError, did_you_mean
 from .record import Entry, Source
@@ -94,14 +96,19 @@ class Env:
         labels = self.source.labels
         if task.choices is None:
             if labels is None:
-                raise EnvError(f"{self.id}: task.choices is needed, because a manifest does not say which classes there are.")
+                raise EnvError(
+                    f"{self.id}: task.choices is needed, because a manifest does not say which classes there are."
+                )
             if len(labels) < 2:
-                raise EnvError(f"{self.id}: the source gives only the class {''.join(labels)!r}; classification needs two.")
+                raise EnvError(
+                    f"{self.id}: the source gives only the class {''.join(labels)!r}; classification needs two."
+                )
             return labels
         for label in labels or ():
             if label not in task.choices:
                 raise EnvError(
-                    f"{self.id}: the source's class {label!r} is not in task.choices{did_you_mean(label, task.choices)}; add it or "
+                    f"{self.id}: the source's class {label!r} is not in "
+                    f"task.choices{did_you_mean(label, task.choices)}; add it or "
                     f"leave task.choices out."
                 )
         return task.choices
@@ -118,6 +125,8 @@ def _open(spec: EnvSpec) -> Source:
         )
     if isinstance(source, MedMnistSpec):
         if isinstance(task, GroundingSpec):
-            raise EnvError(f"{spec.id}: MedMNIST has no boxes, so its task cannot be grounding; choose classification or grading.")
+            raise EnvError(
+                f"{spec.id}: MedMNIST has no boxes, so its task cannot be grounding; choose classification or grading."
+            )
         return MedMnistSource(source)
     return PhantomSource(source)

@@ -12,7 +12,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from .errors import EnvError
 
@@ -40,9 +40,10 @@ def decode(path: Path, where: str, *, has_boxes: bool = False) -> Image.Image:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise EnvError(
-            f"{where}: the image {path} has more than {MAX_PIXELS} pixels and may be a decompression bomb; downscale it first."
+            f"{where}: the image {path} has more than {MAX_PIXELS} pixels and may be a decompression bomb; downscale "
+            "it first."
         ) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise EnvError(f"{where}: {path} is not an image that Pillow can read; convert it to PNG or JPEG.") from None
     except Exception as error:  # Pillow's decoders raise anything (SyntaxError, struct.error, ...) on damaged files
         raise EnvError(f"{where}: the image {path} is truncated or damaged ({error}); restore the file.") from error

@@ -32,7 +32,7 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     try:
         yield from (_csv_rows if suffix == ".csv" else _json_rows)(path)
     except UnicodeDecodeError as error:
-        raise EnvError(f"the manifest {path} is not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8.") from None
+        raise EnvError(f"the manifest {path} is not UTF-8 text ({error.reason}); save it as UTF-8.") from None
     except csv.Error as error:
         raise EnvError(f"the manifest {path} is not readable as CSV ({error}); save it again as plain CSV.") from None
     except OSError as error:
@@ -53,7 +53,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 continue
             if len(cells) != len(header):
                 raise EnvError(
-                    f"{path.name}, row {number}: expected {len(header)} cells but got {len(cells)}; quote cells that hold commas."
+                    f"{path.name}, row {number}: expected {len(header)} cells but got {len(cells)}; quote cells that "
+                    "hold commas."
                 )
             yield number, dict(zip(header, cells, strict=True))
 
@@ -67,7 +68,9 @@ def _json_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 row = json.loads(line)
             except (json.JSONDecodeError, RecursionError) as error:
                 reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-                raise EnvError(f"{path.name}, row {number} is not valid JSON ({reason}); write one object a line.") from None
+                raise EnvError(
+                    f"{path.name}, row {number} is not valid JSON ({reason}); write one object a line."
+                ) from None
             if not isinstance(row, dict):
                 raise EnvError(f"{path.name}, row {number}: expected a JSON object but got {type(row).__name__}.")
             yield number, row

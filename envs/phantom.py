@@ -160,15 +160,16 @@ def _tissue(rng: np.random.Generator, size: int) -> tuple[FloatGrid, tuple[float
     coarse = smooth_field(rng, size, 3.0, 5.0)
     septa = np.exp(-np.square(coarse / 0.22))  # bright sheets where the field crosses zero, as Cooper's ligaments
     echo = 2.4 * smooth_field(rng, size, 1.8, 4.0) + 2.0 * smooth_field(rng, size, 5.0, 9.0) + 2.5 * septa
-    echo = np.where(depth < fat, 1.2 * coarse + rng.uniform(7, 11) * septa - rng.uniform(11, 15), echo)
+    fatty = 1.2 * coarse + rng.uniform(7, 11) * septa - rng.uniform(11, 15)
+    echo = np.where(depth < fat, fatty, echo).astype(np.float32)
     if rng.random() < 0.35:  # a fat lobule in the gland: as dark as fat, blurred, no mass
         y, x = rng.uniform(fat_mm + 2, muscle_mm - 3), rng.uniform(4, FIELD_MM - 4)
         tall, wide = rng.uniform(1.2, 2.6), rng.uniform(2.0, 5.0)
         echo -= rng.uniform(5, 9) * np.exp(-np.square((depth - y) / tall)) * np.exp(-np.square((depth.T - x) / wide))
     below = 2.5 * smooth_field(rng, size, 1.0, 14.0) - rng.uniform(6, 9)
-    echo = np.where(depth > muscle, below, echo)
+    echo = np.where(depth > muscle, below, echo).astype(np.float32)
     echo += 9.0 * np.exp(-np.square((depth - muscle) / 0.5))  # fascia
-    echo = np.where(depth < skin, 7.0, echo)
+    echo = np.where(depth < skin, np.float32(7), echo)
     echo += rng.uniform(-0.22, 0.08) * depth  # what time-gain compensation leaves of the attenuation
     return echo.astype(np.float32), (fat_mm, muscle_mm)
 
@@ -215,4 +216,5 @@ def _scan(rng: np.random.Generator, echo: FloatGrid) -> npt.NDArray[np.uint8]:
         power = gaussian_filter1d(power, VIDEO_MM * size / FIELD_MM, axis=axis, mode="nearest", truncate=2.5)
     decibel = 10 * np.log10(np.maximum(power / 2, 1e-9))
     dynamic_range, level = rng.uniform(44, 58), rng.uniform(0.55, 0.66)
-    return (np.clip(decibel / dynamic_range + level, 0, 1) * 255).astype(np.uint8)
+    image: npt.NDArray[np.uint8] = (np.clip(decibel / dynamic_range + level, 0, 1) * 255).astype(np.uint8)
+    return image

@@ -20,8 +20,8 @@ TERSE_FORMAT = {
     AnswerFormat.BOXED: "Use \\boxed{}.",
 }
 FULL_FORMAT = {
-    AnswerFormat.THINK_ANSWER: "First reason inside <think></think>, then give only the answer inside <answer></answer>.",
-    AnswerFormat.THINK_BOXED: "First reason inside <think></think>, then give only the answer inside \\boxed{}.",
+    AnswerFormat.THINK_ANSWER: "Reason inside <think></think>, then give the answer alone inside <answer></answer>.",
+    AnswerFormat.THINK_BOXED: "Reason inside <think></think>, then give the answer alone inside \\boxed{}.",
     AnswerFormat.ANSWER: "Give only the answer, inside <answer></answer>, and nothing else.",
     AnswerFormat.BOXED: "Give only the answer, inside \\boxed{}, and nothing else.",
 }
@@ -52,7 +52,8 @@ def full(task: ClassificationSpec | GradingSpec | GroundingSpec, choices: tuple[
     question = task.question or f"Where is the {task.subject} in this image?"
     none = f" If there is no {task.subject}, answer none." if task.negatives else ""
     return (
-        f"{question}\nAnswer with one bounding box [x0, y0, x1, y1]: x0, y0 is its upper left corner, x1, y1 its lower right "
+        f"{question}\nAnswer with one bounding box [x0, y0, x1, y1]: x0, y0 is its upper left corner, x1, y1 its "
+        "lower right "
         f"corner, in {_frame(image, short=False)}.{none}"
     )
 
@@ -94,7 +95,9 @@ def check_words(text: str) -> None:
     """Raises `EnvError` if the text holds one of verl's media placeholders."""
     for placeholder in _PLACEHOLDERS:
         if placeholder in text:
-            raise EnvError(f"the prompt's words hold {placeholder}, which verl replaces by a file; take it out of the spec's text.")
+            raise EnvError(
+                f"the prompt's words hold {placeholder}, which verl replaces by a file; take it out of the spec's text."
+            )
 
 
 def _frame(image: ImageFacts, *, short: bool) -> str:
@@ -103,7 +106,9 @@ def _frame(image: ImageFacts, *, short: bool) -> str:
         return "0-1000" if short else "thousandths of the image's width and height, integers from 0 to 1000"
     if image.frame is Frame.UNIT:
         return "0-1" if short else "fractions of the image's width and height, from 0 to 1"
-    return f"pixels of {width:g}x{height:g}" if short else f"pixels of the image, which is {width:g} wide and {height:g} high"
+    if short:
+        return f"pixels of {width:g}x{height:g}"
+    return f"pixels of the image, which is {width:g} wide and {height:g} high"
 
 
 def _grades(task: GradingSpec) -> str:

@@ -1,7 +1,7 @@
 """Envs by name and version. A version rises when rows change, so that results name what they were measured on.
 
-Third parties add envs through the entry-point group `medrft.envs`: the entry point's name is the id (`name@version`), its
-object an `EnvSpec`, a plain dict, or a function without arguments that returns one of them.
+Third parties add envs through the entry-point group `medrft.envs`: the entry point's name is the id (`name@version`),
+its object an `EnvSpec`, a plain dict, or a function without arguments that returns one of them.
 """
 
 from __future__ import annotations
@@ -83,17 +83,20 @@ def get_spec(env_id: str, overrides: Mapping[str, Any] | None = None) -> EnvSpec
     else:
         known = available_envs()
         raise EnvError(f"the env {env_id!r} is not known{did_you_mean(env_id, known)}; known are {', '.join(known)}.")
-    return parse_spec({"id": env_id, **_merged(base, overrides or {})}, env_id)
+    # With the defaults written out, so that an override of one key in them leaves the others.
+    whole = parse_spec({**base, "id": env_id}, env_id).model_dump(mode="json")
+    return parse_spec(_merged(whole, overrides or {}), env_id)
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         below = out.get(key)
-        if isinstance(value, Mapping) and isinstance(below, Mapping) and value.get("kind", below.get("kind")) == below.get("kind"):
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        if both and value.get("kind", below.get("kind")) == below.get("kind"):
             out[key] = _merged(below, value)
         else:
-            out[key] = copy.deepcopy(dict(value)) if isinstance(value, Mapping) else value
+            out[key] = copy.deepcopy(value)
     return out
 
 
@@ -108,7 +111,8 @@ def _load(point: EntryPoint) -> dict[str, Any]:
             loaded = loaded()
     except Exception as error:  # somebody else's package: whatever it raises has to name it
         raise EnvError(
-            f"the env {point.name} of the entry point {point.value} fails to load ({type(error).__name__}: {error}); repair or "
+            f"the env {point.name} of the entry point {point.value} fails to load ({type(error).__name__}: {error}); "
+            "repair or "
             f"uninstall that package."
         ) from error
     return _plain(point.name, loaded)

@@ -1,7 +1,8 @@
 """Image files listed in a CSV or JSONL manifest.
 
-The manifest is read twice: once in full, when the source is made, to find what is wrong before anything is built (labels,
-grades, boxes, paths, patients or images in two splits); then row by row. Pixels are decoded only when a record is read.
+The manifest is read twice: once in full, when the source is made, to find what is wrong before anything is built
+(labels, grades, boxes, paths, patients or images in two splits); then row by row. Pixels are decoded only when a record
+is read.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ class ManifestSource:
     """`choices`, `levels` and `boxes` say what the task needs, and so which columns must be there and right."""
 
     def __init__(
-        self, spec: ManifestSpec, *, choices: tuple[str, ...] | None = None, levels: int | None = None, boxes: bool = False
+        self,
+        spec: ManifestSpec,
+        *,
+        choices: tuple[str, ...] | None = None,
+        levels: int | None = None,
+        boxes: bool = False,
     ) -> None:
         self.path = expand(spec.path)
         self.root = (expand(spec.root) if spec.root else self.path.parent).resolve()
@@ -84,7 +90,8 @@ class ManifestSource:
             if box.x0 < 0 or box.y0 < 0 or box.x1 > image.width or box.y1 > image.height:
                 column = "boxes" if "boxes" in self._columns else "boxes_xywh"
                 raise EnvError(
-                    f"{self._where(row.number, column)}: the box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] lies outside "
+                    f"{self._where(row.number, column)}: the box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] "
+                    "lies outside "
                     f"its image of {image.width} x {image.height} pixels; boxes are in pixels of the image file."
                 )
         return Record(entry, image, row.boxes, row.spacing_mm, row.attributes)
@@ -102,7 +109,8 @@ class ManifestSource:
             if not _SPLIT_NAME.fullmatch(split):
                 problem = "is empty" if not split else f"has the value {split!r}"
                 raise EnvError(
-                    f"{self._where(number, 'split')} {problem}; expected a name such as train, val or test (letters, digits, "
+                    f"{self._where(number, 'split')} {problem}; expected a name such as train, val or test (letters, "
+                    "digits, "
                     f"- and _)."
                 )
             seen.counts[split] = seen.counts.get(split, 0) + 1
@@ -119,7 +127,8 @@ class ManifestSource:
             pairs = "; ".join(f"{a} and {b}" for a, b in list(seen.leaks.values())[:5])
             many = len(seen.leaks)
             raise EnvError(
-                f"{self.path.name}, column {self._columns['patient']}: {many} patient{'s' if many > 1 else ''} in more than one "
+                f"{self.path.name}, column {self._columns['patient']}: {many} patient{'s' if many > 1 else ''} in "
+                "more than one "
                 f"split (rows {pairs}{'; ...' if many > 5 else ''}); put all images of a patient into one split."
             )
         return seen.counts
@@ -139,12 +148,14 @@ class ManifestSource:
         for role in needed:
             if role not in found:
                 raise EnvError(
-                    f"{self.path.name}: the column {role} is missing{did_you_mean(role, header)}; add it, or name the right one in "
+                    f"{self.path.name}: the column {role} is missing{did_you_mean(role, header)}; add it, or name "
+                    "the right one in "
                     f"source.columns.{role}; the columns are {', '.join(header)}."
                 )
         if self._needs_boxes and not {"boxes", "boxes_xywh"} & set(found):
             raise EnvError(
-                f"{self.path.name}: grounding needs the column boxes or boxes_xywh{did_you_mean('boxes', header)}; add it, or name "
+                f"{self.path.name}: grounding needs the column boxes or boxes_xywh{did_you_mean('boxes', header)}; "
+                "add it, or name "
                 f"it in source.columns."
             )
         if {"boxes", "boxes_xywh"} <= set(found):
@@ -154,7 +165,8 @@ class ManifestSource:
     def _present(self, name: str, header: tuple[str, ...]) -> str:
         if name not in header:
             raise EnvError(
-                f"{self.path.name}: the column {name!r} is missing{did_you_mean(name, header)}; correct source.columns; the columns "
+                f"{self.path.name}: the column {name!r} is missing{did_you_mean(name, header)}; correct "
+                "source.columns; the columns "
                 f"are {', '.join(header)}."
             )
         return name
@@ -164,7 +176,8 @@ class ManifestSource:
         other, first = seen.images.setdefault(image, (split, number))
         if other != split:
             raise EnvError(
-                f"{self._where(number, 'path')}: the same image is in split {other} (row {first}) and in split {split}; keep one."
+                f"{self._where(number, 'path')}: the same image is in split {other} (row {first}) and in split "
+                f"{split}; keep one."
             )
         patient = cell(row, self._columns["patient"]) if "patient" in self._columns else ""
         if patient:
@@ -182,9 +195,13 @@ class ManifestSource:
         except (OSError, RuntimeError) as error:  # a loop of symbolic links
             raise EnvError(f"{where}: the path {text} cannot be resolved ({error}); correct it.") from None
         if not full.is_relative_to(self.root):
-            raise EnvError(f"{where}: the path {text} leaves the root {self.root}; move the file there or set source.root.")
+            raise EnvError(
+                f"{where}: the path {text} leaves the root {self.root}; move the file there or set source.root."
+            )
         if not full.is_file():
-            raise EnvError(f"{where}: the image {text} does not exist under {self.root}; correct the path or source.root.")
+            raise EnvError(
+                f"{where}: the image {text} does not exist under {self.root}; correct the path or source.root."
+            )
         return full
 
     def _entry(self, number: int, row: dict[str, Any], split: str, index: int) -> Entry:
@@ -211,5 +228,7 @@ class ManifestSource:
         except ValueError:
             parts = []
         if len(parts) not in (1, 2) or not all(0 < part < 1000 for part in parts):
-            raise EnvError(f"{self._where(number, 'spacing_mm')}: expected one or two positive numbers in mm but got {text!r}.")
+            raise EnvError(
+                f"{self._where(number, 'spacing_mm')}: expected one or two positive numbers in mm but got {text!r}."
+            )
         return (parts[0], parts[-1])

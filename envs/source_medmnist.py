@@ -25,15 +25,49 @@ CLASS_NAMES: dict[str, tuple[str, ...]] = {
     "breastmnist": ("malignant", "non-malignant"),
     "pneumoniamnist": ("normal", "pneumonia"),
     "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
-    "bloodmnist": ("basophil", "eosinophil", "erythroblast", "immature granulocyte", "lymphocyte", "monocyte", "neutrophil",
-                   "platelet"),
-    "dermamnist": ("actinic keratosis", "basal cell carcinoma", "benign keratosis", "dermatofibroma", "melanoma",
-                   "melanocytic nevus", "vascular lesion"),
-    "organamnist": ("bladder", "left femur", "right femur", "heart", "left kidney", "right kidney", "liver", "left lung",
-                    "right lung", "pancreas", "spleen"),
-    "tissuemnist": ("collecting duct", "distal convoluted tubule", "glomerular endothelial cell",
-                    "interstitial endothelial cell", "leukocyte", "podocyte", "proximal tubule", "thick ascending limb"),
-}  # fmt: skip
+    "bloodmnist": (
+        "basophil",
+        "eosinophil",
+        "erythroblast",
+        "immature granulocyte",
+        "lymphocyte",
+        "monocyte",
+        "neutrophil",
+        "platelet",
+    ),
+    "dermamnist": (
+        "actinic keratosis",
+        "basal cell carcinoma",
+        "benign keratosis",
+        "dermatofibroma",
+        "melanoma",
+        "melanocytic nevus",
+        "vascular lesion",
+    ),
+    "organamnist": (
+        "bladder",
+        "left femur",
+        "right femur",
+        "heart",
+        "left kidney",
+        "right kidney",
+        "liver",
+        "left lung",
+        "right lung",
+        "pancreas",
+        "spleen",
+    ),
+    "tissuemnist": (
+        "collecting duct",
+        "distal convoluted tubule",
+        "glomerular endothelial cell",
+        "interstitial endothelial cell",
+        "leukocyte",
+        "podocyte",
+        "proximal tubule",
+        "thick ascending limb",
+    ),
+}
 
 
 class MedMnistSource:
@@ -53,12 +87,14 @@ class MedMnistSource:
         if names is None:
             near = did_you_mean(self.flag, CLASS_NAMES)
             raise EnvError(
-                f"the class names of {self.flag!r} are not known{near}; set source.labels to the names in label order, or "
+                f"the class names of {self.flag!r} are not known{near}; set source.labels to the names in label "
+                "order, or "
                 f"source.flag to one of {', '.join(CLASS_NAMES)}."
             )
         if highest >= len(names):
             raise EnvError(
-                f"{self.path}: label {highest} occurs but only {len(names)} class names are known; set source.labels to one "
+                f"{self.path}: label {highest} occurs but only {len(names)} class names are known; set source.labels "
+                "to one "
                 f"name a label, in order."
             )
         return names
@@ -87,12 +123,14 @@ class MedMnistSource:
         count = self._header(f"{split}_images")[0][0]
         if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)) or dtype.kind not in "iu":
             raise EnvError(
-                f"{self.path}: expected {name} to be integers of shape [N, 1] but got {dtype} {list(shape)}; multi-label "
+                f"{self.path}: expected {name} to be integers of shape [N, 1] but got {dtype} {list(shape)}; "
+                "multi-label "
                 f"sets are not supported, choose a single-label one."
             )
         if shape[0] != count or not count:
             raise EnvError(
-                f"{self.path}: {split}_images holds {count} images but {name} holds {shape[0]} labels; both must be equal and "
+                f"{self.path}: {split}_images holds {count} images but {name} holds {shape[0]} labels; both must be "
+                "equal and "
                 f"above 0, download the file again."
             )
         labels = self._array(name).reshape(-1).astype(np.int64)
@@ -114,12 +152,15 @@ class MedMnistSource:
             )
         shape, dtype = self._headers[name]
         if dtype.hasobject:
-            raise EnvError(f"{self.path}: {name} holds Python objects, which are never unpickled; save it as plain numbers.")
+            raise EnvError(
+                f"{self.path}: {name} holds Python objects, which are never unpickled; save it as plain numbers."
+            )
         if name.endswith("_images") and not (
             dtype == np.uint8 and (len(shape) == 3 or (len(shape) == 4 and shape[-1] == 3)) and min(shape[1:]) > 0
         ):
             raise EnvError(
-                f"{self.path}: expected {name} to be uint8 of shape [N, H, W] or [N, H, W, 3] but got {dtype} {list(shape)}; "
+                f"{self.path}: expected {name} to be uint8 of shape [N, H, W] or [N, H, W, 3] but got {dtype} "
+                f"{list(shape)}; "
                 f"3-D sets are not supported."
             )
         return shape, dtype
@@ -136,7 +177,9 @@ class MedMnistSource:
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
     """Shape and type of every array, without reading the arrays."""
     if not path.is_file():
-        raise EnvError(f"the MedMNIST file {path} does not exist; download it from medmnist.com or correct source.path.")
+        raise EnvError(
+            f"the MedMNIST file {path} does not exist; download it from medmnist.com or correct source.path."
+        )
     headers = {}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -144,8 +187,9 @@ def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
                 if not member.endswith(".npy"):
                     continue
                 with archive.open(member) as stream:
-                    version = np.lib.format.read_magic(stream)
-                    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                    npy: Any = np.lib.format  # has no types for these
+                    version = npy.read_magic(stream)
+                    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
                     shape, _, dtype = read(stream)
                 headers[member.removesuffix(".npy")] = (shape, dtype)
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:

@@ -10,7 +10,8 @@ from typing import cast
 import numpy as np
 from PIL import Image
 
-from .phantom import LESIONS, LesionName, simulate
+from .phantom import LesionName, simulate
+from .phantom_lesion import LESIONS
 from .record import Entry, PixelBox, Record
 from .spec import PhantomSpec
 
@@ -19,7 +20,7 @@ _SPLITS = {"train": 0, "val": 1, "test": 2}
 
 
 def split_code(split: str) -> int:
-    """The number that keeps the seeds of splits apart; it depends on the name alone, so adding a split moves nothing."""
+    """Keeps the seeds of splits apart; depends on the name alone, so adding a split moves nothing."""
     return _SPLITS.get(split, 3 + zlib.crc32(split.encode()))
 
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-
 from medrft.rewards import AnswerFormat, Frame
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .errors import EnvError, explain
 from .paths import expand
@@ -144,7 +143,7 @@ TaskSpec = Annotated[ClassificationSpec | GradingSpec | GroundingSpec, Field(dis
 
 
 class ProcessorSpec(_Model):
-    """How the policy's processor resizes (Qwen's smart resize): sides become multiples of `factor`, area within limits."""
+    """How the policy's processor resizes (Qwen's smart resize): sides in multiples of `factor`, area in limits."""
 
     factor: int = Field(default=28, ge=1)
     min_pixels: int = Field(default=56 * 56, ge=1)
@@ -152,7 +151,8 @@ class ProcessorSpec(_Model):
 
 
 class EnvSpec(_Model):
-    """An env: source x task x prompt. `image_size`: longest side, or [width, height]; `frame`: where boxes are answered."""
+    """An env: source x task x prompt. `image_size`: longest side, or [width, height]; `frame`: that of the answered "
+    "boxes."""
 
     id: str = "unnamed"
     source: SourceSpec
@@ -167,16 +167,15 @@ class EnvSpec(_Model):
     @model_validator(mode="after")
     def _frame_is_known(self) -> EnvSpec:
         if self.frame is Frame.MODEL_PIXEL and self.processor is None:
-            raise ValueError("frame model_pixel needs `processor` (factor, min_pixels, max_pixels) to know the model's size")
+            raise ValueError(
+                "frame model_pixel needs `processor` (factor, min_pixels, max_pixels) to know the model's size"
+            )
         return self
 
 
-_KEYS = {
-    key
-    for model in (PhantomSpec, MedMnistSpec, Columns, ManifestSpec, ClassificationSpec, GradingSpec, GroundingSpec,
-                  ProcessorSpec, EnvSpec)  # fmt: skip
-    for key in model.model_fields
-}
+_SOURCES = (PhantomSpec, MedMnistSpec, ManifestSpec, Columns)
+_TASKS = (ClassificationSpec, GradingSpec, GroundingSpec)
+_KEYS = {key for model in (*_SOURCES, *_TASKS, ProcessorSpec, EnvSpec) for key in model.model_fields}
 
 
 def parse_spec(data: object, what: str = "env spec") -> EnvSpec:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from PIL import Image
-
 from medrft.rewards import AnswerFormat, Box, Boxes, Frame, Grade, ImageFacts, Label, Sample, Target, render
+from PIL import Image
 
 from .errors import EnvError
 from .images import resized, to_png
@@ -85,7 +84,9 @@ def demonstration(sample: Sample) -> str:
     try:
         return render(answer_text(sample), sample.answer_format, think)
     except ValueError as error:
-        raise EnvError(f"sample {sample.id}: no demonstration can be written: {error}; change the label or attribute.") from None
+        raise EnvError(
+            f"sample {sample.id}: no demonstration can be written: {error}; change the label or attribute."
+        ) from None
 
 
 def _think(sample: Sample) -> str:
@@ -110,7 +111,12 @@ def _facts(spec: EnvSpec, record: Record, image: Image.Image) -> ImageFacts:
         spacing = (spacing[0] * record.image.height / image.height, spacing[1] * record.image.width / image.width)
     width, height = smart_resize(image.width, image.height, spec.processor) if spec.processor else (None, None)
     return ImageFacts(
-        width=image.width, height=image.height, model_width=width, model_height=height, spacing_mm=spacing, frame=spec.frame
+        width=image.width,
+        height=image.height,
+        model_width=width,
+        model_height=height,
+        spacing_mm=spacing,
+        frame=spec.frame,
     )
 
 
@@ -118,22 +124,35 @@ def _target(spec: EnvSpec, record: Record, facts: ImageFacts, fx: float, fy: flo
     entry = record.entry
     if isinstance(spec.task, ClassificationSpec):
         if entry.label is None:
-            raise EnvError(f"item {entry.id} has no label, which classification needs; choose another task or add labels.")
+            raise EnvError(
+                f"item {entry.id} has no label, which classification needs; choose another task or add labels."
+            )
         return Label(value=entry.label)
     if isinstance(spec.task, GradingSpec):
         if entry.grade is None or not entry.grade < spec.task.levels:
             raise EnvError(
-                f"item {entry.id}: expected a grade from 0 to {spec.task.levels - 1} but got {entry.grade}; set task.levels to the "
+                f"item {entry.id}: expected a grade from 0 to {spec.task.levels - 1} but got {entry.grade}; set "
+                "task.levels to the "
                 f"number of grades of the data."
             )
         return Grade(value=entry.grade, levels=spec.task.levels)
     if record.boxes is None:
-        raise EnvError(f"item {entry.id} has no boxes, which grounding needs; choose another task or a source with boxes.")
+        raise EnvError(
+            f"item {entry.id} has no boxes, which grounding needs; choose another task or a source with boxes."
+        )
     if not record.boxes and not spec.task.negatives:
-        raise EnvError(f"item {entry.id} has no box but task.negatives is false; remove the item or set task.negatives: true.")
+        raise EnvError(
+            f"item {entry.id} has no box but task.negatives is false; remove the item or set task.negatives: true."
+        )
     return Boxes(
         boxes=tuple(
-            Box(x0=box.x0 * fx, y0=box.y0 * fy, x1=min(box.x1 * fx, facts.width), y1=min(box.y1 * fy, facts.height), name=box.name)
+            Box(
+                x0=box.x0 * fx,
+                y0=box.y0 * fy,
+                x1=min(box.x1 * fx, facts.width),
+                y1=min(box.y1 * fy, facts.height),
+                name=box.name,
+            )
             for box in record.boxes
         )
     )
