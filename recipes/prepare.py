@@ -1,0 +1,78 @@
+"""`python -m medrft.recipes.prepare JOB.json`: the start checkpoint, and whether every prompt fits it.
+
+A process of its own, since it imports torch and transformers; the launcher stays light.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import chain
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from .cpu.torchvision import declare_missing_operators
+from .rows import Row, read_rows
+from .tiny import TinyModel, build_tiny_qwen3_vl
+
+TOKENIZER_ROWS = 500
+
+
+class PrepareJob(BaseModel):
+    """What the launcher hands to the worker."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: TinyModel | None  # None: `path` holds a checkpoint already
+    path: str
+    splits: dict[str, Path]
+    max_prompt_tokens: int
+    max_response_tokens: int
+    seed: int
+
+
+def main(job: PrepareJob) -> None:
+    declare_missing_operators()
+    if job.model is not None and not Path(job.path).exists():
+        rows = chain.from_iterable(read_rows(file, TOKENIZER_ROWS) for file in job.splits.values())
+        texts = [text for row in rows for text in (*(m["content"] for m in row.prompt), row.demonstration)]
+        partial = Path(f"{job.path}.partial")
+        build_tiny_qwen3_vl(partial, job.model, texts, seed=job.seed)
+        partial.rename(job.path)
+    _check_lengths(job)
+
+
+def _check_lengths(job: PrepareJob) -> None:
+    """verl drops or refuses rows that are too long, in the middle of a run: refuse here, and name the row."""
+    from transformers import AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(job.path)
+    if getattr(processor, "image_processor", None) is None:
+        raise SystemExit(f"the checkpoint {job.path} has no image processor, so it is no vision-language model")
+    seen: dict[tuple[str, tuple[int, int]], int] = {}
+    for split, file in job.splits.items():
+        for index, row in enumerate(read_rows(file)):
+            key = (str(row.prompt), row.image.size)
+            if key not in seen:
+                seen[key] = _prompt_tokens(processor, row)
+            if seen[key] > job.max_prompt_tokens:
+                raise SystemExit(
+                    f"row {index} of split '{split}' has a prompt of {seen[key]} tokens (image tokens included), but "
+                    f"max_prompt_tokens is {job.max_prompt_tokens}; raise it in the recipe, or make the images smaller"
+                )
+            if index < TOKENIZER_ROWS:
+                answer = len(processor.tokenizer(row.demonstration).input_ids) + 1
+                if answer > job.max_response_tokens:
+                    raise SystemExit(
+                        f"row {index} of split '{split}' has a gold response of {answer} tokens, but "
+                        f"max_response_tokens is {job.max_response_tokens}; raise it in the recipe"
+                    )
+
+
+def _prompt_tokens(processor: object, row: Row) -> int:
+    prompt = processor.apply_chat_template(row.messages, add_generation_prompt=True, tokenize=False)  # type: ignore[attr-defined]
+    return len(processor(text=[prompt], images=[row.image])["input_ids"][0])  # type: ignore[operator]
+
+
+if __name__ == "__main__":
+    main(PrepareJob.model_validate_json(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,121 @@
+"""The folder of a run: its layout, its identity, its lock.
+
+    RUN/
+      recipe.yaml          the resolved recipe; another recipe is refused
+      versions.json        packages and machine
+      summary.json         figures of the whole run: seconds, memory, our share of a step
+      model/               the start checkpoint, if the recipe builds one
+      data/                one Parquet file a split, manifest.json with counts and hashes
+      stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl log.txt final/ done.json
+      eval/                results.json predictions.jsonl table.md log.txt
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .errors import RecipeError, RunError
+from .schema import Recipe
+
+
+def write_atomic(path: Path, text: str) -> None:
+    """Write a whole file or nothing: a reader never sees half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunError(f"no space left on the disk of {path.parent}; free some and run the same command again") from None
+        raise
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomic(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
+
+
+class RunFolder:
+    """Paths of a run, and the questions asked of it."""
+
+    def __init__(self, path: Path, recipe: Recipe) -> None:
+        self.path = path.absolute()
+        self.recipe = recipe
+        self.data = self.path / "data"
+        self.model = self.path / "model"
+        self.eval = self.path / "eval"
+
+    def stage(self, name: str) -> Path:
+        index = [stage.name for stage in self.recipe.stages].index(name) + 1
+        return self.path / "stages" / f"{index:02d}-{name}"
+
+    def final(self, name: str) -> Path:
+        """The Hugging Face folder a finished stage leaves."""
+        return self.stage(name) / "final"
+
+    def is_done(self, name: str) -> bool:
+        return (self.stage(name) / "done.json").exists()
+
+    def claim(self) -> None:
+        """Make the folder this recipe's, or see that it is; anything else is refused and left as it was."""
+        resolved = self.recipe.model_dump(mode="json")
+        file = self.path / "recipe.yaml"
+        if file.exists():
+            try:
+                other = yaml.safe_load(file.read_text())
+            except yaml.YAMLError:
+                other = None
+            if other != resolved:
+                raise RecipeError(
+                    f"{self.path} holds a run of another recipe ({_difference(other, resolved)}). "
+                    "Give another folder with --run, or the recipe this one was started with"
+                )
+        elif self.path.exists() and any(p.name != "lock" for p in self.path.iterdir()):
+            raise RecipeError(f"{self.path} is not empty and holds no run. Give another folder with --run")
+        else:
+            write_atomic(file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; the lock falls with the process, however it ends."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / "lock").open("a+")
+        except OSError as error:
+            raise RecipeError(f"cannot write to {self.path}: {error.strerror}. Give another folder with --run") from None
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                handle.seek(0)
+                raise RecipeError(
+                    f"{self.path} is in use by another medrft (process {handle.read().strip() or 'unknown'}). "
+                    "Wait for it, or give another folder with --run"
+                ) from None
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
+
+
+def _difference(old: Any, new: Any, at: str = "") -> str:
+    """The first place where two resolved recipes differ, for people."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*new, *(k for k in old if k not in new)]:
+            if old.get(key) != new.get(key):
+                return _difference(old.get(key), new.get(key), f"{at}.{key}" if at else str(key))
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (a, b) in enumerate(zip(old, new, strict=True)):
+            if a != b:
+                return _difference(a, b, f"{at}[{index}]")
+    return f"{at or 'recipe'} is {old!r} there and {new!r} here"

@@ -1,0 +1,141 @@
+"""`python -m medrft.recipes.sft JOB.json`: supervised fine-tuning on gold responses with the Hugging Face Trainer.
+
+The loss is the cross-entropy of the response's tokens alone; the prompt and the image tokens are masked.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from .cpu.torchvision import declare_missing_operators
+from .rows import Row, read_rows
+from .schema import SFTStage
+
+
+class SFTJob(BaseModel):
+    """What the launcher hands to the worker."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stage: SFTStage
+    model: str
+    data: Path
+    folder: Path
+    seed: int
+    bf16: bool
+    metrics: Path
+
+
+class _Collator:
+    """Rows -> one padded batch. Images go through the model's own processor."""
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.end = processor.tokenizer.eos_token
+
+    def __call__(self, rows: list[Row]) -> dict[str, Any]:
+        prompts = [
+            self.processor.apply_chat_template(row.messages, add_generation_prompt=True, tokenize=False) for row in rows
+        ]
+        answers = [row.demonstration + self.end for row in rows]
+        batch = self.processor(
+            text=[prompt + answer for prompt, answer in zip(prompts, answers, strict=True)],
+            images=[row.image for row in rows],
+            return_tensors="pt",
+            padding=True,
+            padding_side="right",
+        )
+        labels = batch["input_ids"].clone()
+        lengths = batch["attention_mask"].sum(1)
+        for index, answer in enumerate(answers):
+            # The answer's own tokens, counted from the end: the prompt's length depends on the image's.
+            count = len(self.processor.tokenizer(answer, add_special_tokens=False).input_ids)
+            labels[index, : lengths[index] - count] = -100
+            labels[index, lengths[index] :] = -100
+        batch["labels"] = labels
+        return dict(batch)
+
+
+def main(job: SFTJob) -> None:
+    declare_missing_operators()
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainerCallback, TrainingArguments
+    from transformers.trainer_utils import get_last_checkpoint
+
+    stage = job.stage
+    torch.set_num_threads(os.cpu_count() or 1)
+    processor = AutoProcessor.from_pretrained(job.model)
+    model = AutoModelForImageTextToText.from_pretrained(
+        job.model, dtype=torch.bfloat16 if job.bf16 else torch.float32, attn_implementation="sdpa"
+    )
+    rows = list(read_rows(job.data / f"{stage.split}.parquet", stage.limit))
+    micro = stage.micro_batch_size or stage.batch_size
+
+    class _Metrics(TrainerCallback):  # type: ignore[misc]
+        """metrics.jsonl: one line a step, as the RFT stages write it."""
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+            if logs and "loss" in logs:
+                with job.metrics.open("a") as file:
+                    file.write(json.dumps({"step": state.global_step, "data": {"sft/loss": logs["loss"]}}) + "\n")
+
+    checkpoints = job.folder / "checkpoints"
+    trainer = Trainer(
+        model=model,
+        args=TrainingArguments(
+            output_dir=str(checkpoints),
+            max_steps=stage.steps,
+            per_device_train_batch_size=micro,
+            gradient_accumulation_steps=stage.batch_size // micro,
+            learning_rate=stage.lr,
+            lr_scheduler_type=stage.lr_schedule,
+            warmup_steps=stage.lr_warmup_steps,
+            weight_decay=stage.weight_decay,
+            adam_beta2=0.98,  # as in the RFT stages: tens of steps, not tens of thousands
+            max_grad_norm=1.0,
+            logging_steps=1,
+            logging_first_step=True,
+            save_steps=stage.save_every,
+            save_total_limit=2,
+            seed=job.seed,
+            bf16=job.bf16,
+            use_cpu=not torch.cuda.is_available(),
+            remove_unused_columns=False,
+            report_to=[],
+            disable_tqdm=True,
+        ),
+        train_dataset=_Rows(rows),
+        data_collator=_Collator(processor),
+        callbacks=[_Metrics()],
+    )
+    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
+    trainer.train(resume_from_checkpoint=last)
+    # Beside its final name first: a folder of that name is complete.
+    partial = job.folder / "final.partial"
+    trainer.save_model(str(partial))
+    processor.save_pretrained(partial)
+    processor.tokenizer.save_pretrained(partial)
+    partial.rename(job.folder / "final")
+
+
+class _Rows:
+    """A map-style dataset, which is all that the Trainer asks for."""
+
+    def __init__(self, rows: list[Row]) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, index: int) -> Row:
+        return self._rows[index]
+
+
+if __name__ == "__main__":
+    main(SFTJob.model_validate_json(Path(sys.argv[1]).read_text()))

@@ -1,0 +1,107 @@
+"""verl's replay buffer, which also writes down what the reward said of each response.
+
+verl 0.9.1's V1 trainer keeps `reward_extra_info` for validation only: reward components reach neither the training
+metrics nor `trainer.rollout_data_dir`. The sampler is verl's own extension point (`trainer.v1.sampler.custom_sampler`)
+at the place where a step's responses are all there: what it returns beside the batch goes into the step's metrics.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import transfer_queue as tq
+from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+
+POLL_SECONDS = 0.1  # verl polls every 2 s and has no key for it: on a CPU that is half of a step
+
+
+class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
+    """Keys of `trainer.v1.sampler.sampler_kwargs`: `rollouts_dir`, the folder of `step_NNNNNN.jsonl`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"poll_interval": POLL_SECONDS, **kwargs})
+        self._rollouts = Path(self.sampler_kwargs["rollouts_dir"])
+        self._tokenizer: Any = None
+        self._model_path = self.sampler_kwargs["tokenizer"]
+
+    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
+        batch, metrics = super().sample(global_steps, partition_id, batch_size)
+        if partition_id == "val":
+            return batch, metrics
+        start = time.perf_counter()
+        rows = self._rows(batch)
+        reward_seconds = sum(row["reward"].pop("reward_seconds", 0.0) for row in rows)
+        self._write(global_steps, rows)
+        metrics.update(component_metrics(rows))
+        metrics["medrft/reward_seconds"] = reward_seconds
+        metrics["medrft/logging_seconds"] = time.perf_counter() - start
+        return batch, metrics
+
+    def _rows(self, batch: Any) -> list[dict[str, Any]]:
+        """One row a response: group, prompt's sample id, text, score, components."""
+        fields = ["uid", "responses", "reward_model", "extra_fields", "rm_scores"]
+        data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+        responses = [tokens.tolist() for tokens in data["responses"].unbind()]
+        scores = [float(tokens.sum()) for tokens in data["rm_scores"].unbind()]
+        texts = self._decode(responses)
+        rows = []
+        for key, uid, text, tokens, score, reward_model, extra in zip(
+            batch.keys,
+            data["uid"].tolist(),
+            texts,
+            responses,
+            scores,
+            data["reward_model"].tolist(),
+            data["extra_fields"].tolist(),
+            strict=True,
+        ):
+            sample = json.loads(reward_model["ground_truth"])
+            rows.append(
+                {
+                    "uid": key,
+                    "group": str(uid),
+                    "sample": sample["id"],
+                    "target": sample["target"],
+                    "response": text,
+                    "tokens": len(tokens),
+                    "score": score,
+                    "reward": {k: float(v) for k, v in (extra.get("reward_extra_info") or {}).items()},
+                }
+            )
+        return rows
+
+    def _decode(self, responses: list[list[int]]) -> list[str]:
+        if self._tokenizer is None:
+            from transformers import AutoTokenizer
+
+            self._tokenizer = AutoTokenizer.from_pretrained(self._model_path)
+        return list(self._tokenizer.batch_decode(responses, skip_special_tokens=True))
+
+    def _write(self, step: int, rows: list[dict[str, Any]]) -> None:
+        self._rollouts.mkdir(parents=True, exist_ok=True)
+        file = self._rollouts / f"step_{step:06d}.jsonl"
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text("".join(json.dumps({"step": step, **row}, ensure_ascii=False) + "\n" for row in rows))
+        temporary.replace(file)
+
+
+def component_metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Means of all components over a step, and the share of groups whose scores are all alike: GRPO learns nothing
+    from those."""
+    values: dict[str, list[float]] = defaultdict(list)
+    groups: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        groups[row["group"]].append(row["score"])
+        for name, value in row["reward"].items():
+            values[name].append(value)
+    metrics = {f"medrft/{name}": fmean(found) for name, found in values.items()}
+    flat = [max(scores) - min(scores) < 1e-9 for scores in groups.values()]
+    metrics["medrft/groups_without_variance"] = fmean(flat) if flat else 0.0
+    metrics["medrft/responses"] = float(len(rows))
+    return metrics
