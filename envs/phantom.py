@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import fft, fftfreq, ifft
-from scipy.ndimage import gaussian_filter1d
+from scipy.fft import fft, fftfreq, ifft  # type: ignore[import-untyped]
+from scipy.ndimage import gaussian_filter1d  # type: ignore[import-untyped]
 
 from .phantom_lesion import LESIONS, Lesion, LesionKind, draw_lesion
 
@@ -73,7 +73,7 @@ def simulate(
     lesion: LesionName | None = None,
     grade: int | None = None,
 ) -> Phantom:
-    """Draw one phantom of `size` x `size` pixels; the same seed gives the same bytes.
+    """Draw one phantom of `size` x `size` pixels; same seed, machine and versions: same bytes.
 
     `lesion` and `grade` are drawn uniformly where None. Grade 0 and lesion "none" imply each other.
 
@@ -138,7 +138,7 @@ def smooth_field(rng: np.random.Generator, size: int, axial_mm: float, lateral_m
     """[size, size] smooth random field, mean 0, variance 1, with the given correlation lengths."""
     down, across = _basis(size, axial_mm), _basis(size, lateral_mm)
     white = rng.standard_normal((down.shape[1], across.shape[1]), dtype=np.float32)
-    field: FloatGrid = down @ white @ across.T
+    field: FloatGrid = (down @ white @ across.T).astype(np.float32, copy=False)
     return field
 
 

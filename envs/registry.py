@@ -92,12 +92,15 @@ def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     out = copy.deepcopy(dict(base))
     for key, value in over.items():
         below = out.get(key)
-        both = isinstance(value, Mapping) and isinstance(below, Mapping)
-        if both and value.get("kind", below.get("kind")) == below.get("kind"):
+        if isinstance(value, Mapping) and isinstance(below, Mapping) and _same_kind(below, value):
             out[key] = _merged(below, value)
         else:
             out[key] = copy.deepcopy(value)
     return out
+
+
+def _same_kind(below: Mapping[str, Any], over: Mapping[str, Any]) -> bool:
+    return bool(over.get("kind", below.get("kind")) == below.get("kind"))
 
 
 def _plugins() -> dict[str, EntryPoint]:

@@ -1,0 +1,61 @@
+"""Shared by the env tests: a small, right manifest of images that each test then spoils in one way."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medrft.envs import Env
+
+Rows = list[dict[str, Any]]
+
+GOOD: Rows = [
+    {"file": "a.png", "label": "benign", "grade": "1", "boxes": "[[2, 3, 20, 25]]", "split": "train", "patient": "Ann"},
+    {"file": "b.png", "label": "malignant", "grade": "2", "boxes": "[]", "split": "train", "patient": "Bob"},
+    {"file": "c.png", "label": "benign", "grade": "0", "boxes": "[[0, 0, 40, 30]]", "split": "val", "patient": "Cid"},
+    {"file": "d.png", "label": "malignant", "grade": "3", "boxes": "", "split": "test", "patient": "Dee"},
+]
+TASKS: dict[str, dict[str, Any]] = {
+    "classification": {"kind": "classification", "choices": ["benign", "malignant"]},
+    "grading": {"kind": "grading", "levels": 4},
+    "grounding": {"kind": "grounding"},
+}
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with a.png to d.png, 40 x 30 greys."""
+    rng = np.random.default_rng(0)
+    for name in "abcd":
+        Image.fromarray(rng.integers(0, 256, (30, 40), dtype=np.uint8)).save(tmp_path / f"{name}.png")
+    return tmp_path
+
+
+def write_manifest(folder: Path, rows: Rows, suffix: str = ".csv") -> Path:
+    path = folder / f"labels{suffix}"
+    if suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+    with path.open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+@pytest.fixture
+def manifest_env(images: Path) -> Callable[..., Env]:
+    """`manifest_env(rows, task=..., source=..., **spec)`: an Env over those rows."""
+
+    def make(rows: Rows = GOOD, *, task: str = "classification", suffix: str = ".csv", **more: Any) -> Env:
+        source = {"kind": "manifest", "path": str(write_manifest(images, rows, suffix)), **more.pop("source", {})}
+        return Env({"id": "test@1", "source": source, "task": {**TASKS[task], **more.pop("task_more", {})}, **more})
+
+    return make
