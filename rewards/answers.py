@@ -79,7 +79,7 @@ def read_grade(answer: str, sample: Sample) -> Reading:
         reading = Reading(None, "not_a_choice")
     text = normalise(answer) if len(answer) <= _LONGEST else ""
     if not re.fullmatch(r"[+-]?[0-9]{1,6}", text):
-        several = len(re.findall(r"[0-9]+", text)) > 1
+        several = len(re.findall(r"(?<![0-9.])[0-9]+(?![0-9.])", text)) > 1
         return Reading(None, "several_choices" if several else reading.reason)
     grade = int(text)
     return Reading(grade, "") if 0 <= grade < target.levels else Reading(None, "off_scale")
