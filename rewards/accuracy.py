@@ -27,11 +27,12 @@ def accuracy(response: Response, sample: Sample) -> Score:
     >>> accuracy(Response(text="<answer>benign or malignant</answer>"), sample).reason
     'several_choices'
     """
+    target = target_index(sample)  # first: a sample that contradicts itself is nobody's malformed answer
     parsed = parse(response.text, sample.answer_format)
     if parsed.answer is None:
         return Score.malformed(parsed.reason)
     index, reason = read(parsed.answer, sample)
     if index is None:
         return Score(value=0.0, reason=reason)
-    right = index == target_index(sample)
+    right = index == target
     return Score(value=float(right), reason="" if right else "wrong")

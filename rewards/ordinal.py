@@ -41,12 +41,13 @@ def ordinal(response: Response, sample: Sample, *, credit: Credit = (1.0, 0.25, 
     >>> [ordinal(Response(text=f"<answer>{grade}</answer>"), sample).value for grade in range(5)]
     [0.25, 1.0, 0.25, 0.0625, 0.0]
     """
+    target = target_index(sample)
     parsed = parse(response.text, sample.answer_format)
     if parsed.answer is None:
         return Score.malformed(parsed.reason)
     grade, reason = read_grade(parsed.answer, sample)
     if grade is None:
         return Score(value=0.0, reason=reason)
-    distance = abs(grade - target_index(sample))
+    distance = abs(grade - target)
     value = credit[distance] if distance < len(credit) else 0.0
     return Score(value=value, reason="" if distance == 0 else "wrong", details={"distance": distance})

@@ -9,7 +9,21 @@ from hypothesis import strategies as st
 from medrft.rewards import AnswerFormat, Response, RewardError, Sample, compose, parse, render
 
 FORMATS = list(AnswerFormat)
-PIECES = ["<think>", "</think>", "<answer>", "</answer>", "\\boxed{", "{", "}", "\\", " ", "\n", "B", "[1,2,3,4]", "none"]
+PIECES = [
+    "<think>",
+    "</think>",
+    "<answer>",
+    "</answer>",
+    "\\boxed{",
+    "{",
+    "}",
+    "\\",
+    " ",
+    "\n",
+    "B",
+    "[1,2,3,4]",
+    "none",
+]
 
 
 @pytest.mark.cases("parser")

@@ -90,14 +90,17 @@ def test_mfrs_equals_the_numbers_of_the_paper(text: str, total: float, make_samp
 
 
 @pytest.mark.parametrize(
-    ("text", "total"), [("<answer>benign</answer>", 1.0), ("ok <answer>benign</answer>", 0.9), ("<answer>x</answer>", 0.1)]
+    ("text", "total"),
+    [("<answer>benign</answer>", 1.0), ("ok <answer>benign</answer>", 0.9), ("<answer>x</answer>", 0.1)],
 )
 def test_v_rft_equals_the_numbers_of_the_paper(text: str, total: float, make_sample: Any) -> None:
     sample = make_sample(Label(value="benign"), choices=("benign", "malignant"))
     assert abs(compose("v_rft").score(Response(text=text), sample).value - total) < 1e-9
 
 
-@pytest.mark.parametrize(("answer", "value"), [("[10,10,30,20]", 1.0), ("[10,10,30,19]", 0.0), ("none", 0.0), ("x", 0.0)])
+@pytest.mark.parametrize(
+    ("answer", "value"), [("[10,10,30,20]", 1.0), ("[10,10,30,19]", 0.0), ("none", 0.0), ("x", 0.0)]
+)
 def test_correct_asks_half_overlap_of_a_box(answer: str, value: float, make_sample: Any) -> None:
     sample = make_sample(
         Boxes(boxes=(Box(x0=10, y0=10, x1=30, y1=30),)), image=ImageFacts(width=100, height=100, frame=Frame.PIXEL)
@@ -130,14 +133,23 @@ def test_iou_agrees_with_shapely(a: tuple[int, ...], b: tuple[int, ...], size: t
 
 IMAGE = ImageFacts(width=64, height=48)
 SAMPLES = [
-    Sample(id="l", task="classification", target=Label(value="a b"), choices=("a b", "c"), aliases={"c": ("b",)}, image=IMAGE),
+    Sample(
+        id="l",
+        task="classification",
+        target=Label(value="a b"),
+        choices=("a b", "c"),
+        aliases={"c": ("b",)},
+        image=IMAGE,
+    ),
     Sample(id="g", task="grading", target=Grade(value=3, levels=5), image=IMAGE),
     Sample(id="b", task="grounding", target=Boxes(boxes=(Box(x0=1, y0=1, x1=9, y1=9),)), image=IMAGE),
     Sample(id="n", task="grounding", target=Boxes(), image=IMAGE),
 ]
 answers = st.one_of(
     st.text(max_size=60),
-    st.lists(st.sampled_from(["a", "b", "c", "a b", ",", " or ", "3", "-", "none", "[", "]", "[1,2,30,40]", "."])).map("".join),
+    st.lists(st.sampled_from(["a", "b", "c", "a b", ",", " or ", "3", "-", "none", "[", "]", "[1,2,30,40]", "."])).map(
+        "".join
+    ),
     st.lists(st.floats(width=32)).map(str),
     st.integers().map(str),
 )
