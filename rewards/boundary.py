@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from .types import Response, Sample, Score, Status
@@ -21,7 +20,7 @@ def attempt(
             raise TypeError(f"expected a Score but got {type(score).__name__}")
         if score.status is Status.MALFORMED:
             return score.model_copy(update={"value": bounds[0]})
-        if score.status is Status.SCORED and not (math.isfinite(score.value) and bounds[0] <= score.value <= bounds[1]):
+        if score.status is Status.SCORED and not bounds[0] <= score.value <= bounds[1]:
             raise ValueError(f"expected a value in [{bounds[0]:g}, {bounds[1]:g}] but got {score.value!r}")
         if score.status is not Status.SCORED:
             return score.model_copy(update={"value": 0.0})
