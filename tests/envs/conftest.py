@@ -10,18 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
-
 from medrft.envs import Env
+from PIL import Image
 
 Rows = list[dict[str, Any]]
 
-GOOD: Rows = [
-    {"file": "a.png", "label": "benign", "grade": "1", "boxes": "[[2, 3, 20, 25]]", "split": "train", "patient": "Ann"},
-    {"file": "b.png", "label": "malignant", "grade": "2", "boxes": "[]", "split": "train", "patient": "Bob"},
-    {"file": "c.png", "label": "benign", "grade": "0", "boxes": "[[0, 0, 40, 30]]", "split": "val", "patient": "Cid"},
-    {"file": "d.png", "label": "malignant", "grade": "3", "boxes": "", "split": "test", "patient": "Dee"},
-]
+CASES = Path(__file__).parent / "cases"
 TASKS: dict[str, dict[str, Any]] = {
     "classification": {"kind": "classification", "choices": ["benign", "malignant"]},
     "grading": {"kind": "grading", "levels": 4},
@@ -51,11 +45,33 @@ def write_manifest(folder: Path, rows: Rows, suffix: str = ".csv") -> Path:
 
 
 @pytest.fixture
-def manifest_env(images: Path) -> Callable[..., Env]:
+def good_rows() -> Rows:
+    with (CASES / "labels.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def spoiled(good_rows: Rows) -> Callable[..., Rows]:
+    """`spoiled({"3": {"label": "x"}}, drop="split")`: the good rows, changed; the header is row 1."""
+
+    def spoil(changes: dict[str, dict[str, Any]], drop: str | None = None) -> Rows:
+        for number, values in changes.items():
+            good_rows[int(number) - 2].update(values)
+        return [{key: value for key, value in row.items() if key != drop} for row in good_rows]
+
+    return spoil
+
+
+@pytest.fixture
+def manifest_env(images: Path, good_rows: Rows) -> Callable[..., Env]:
     """`manifest_env(rows, task=..., source=..., **spec)`: an Env over those rows."""
 
-    def make(rows: Rows = GOOD, *, task: str = "classification", suffix: str = ".csv", **more: Any) -> Env:
-        source = {"kind": "manifest", "path": str(write_manifest(images, rows, suffix)), **more.pop("source", {})}
+    def make(rows: Rows | None = None, *, task: str = "classification", suffix: str = ".csv", **more: Any) -> Env:
+        source = {
+            "kind": "manifest",
+            "path": str(write_manifest(images, rows or good_rows, suffix)),
+            **more.pop("source", {}),
+        }
         return Env({"id": "test@1", "source": source, "task": {**TASKS[task], **more.pop("task_more", {})}, **more})
 
     return make

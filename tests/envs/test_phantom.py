@@ -7,7 +7,6 @@ import math
 
 import numpy as np
 import pytest
-
 from medrft.envs import GRADE_MM, LESIONS, Phantom, equivalent_diameter_mm, grade_of, simulate
 
 MASSES = LESIONS[1:]
