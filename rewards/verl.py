@@ -59,9 +59,11 @@ async def compute_score(
     info = extra_info or {}
     own = info.get("assistant_text")
     turns = _whole(info.get("num_turns"))
-    response = Response(text=own if isinstance(own, str) else str(solution_str), turns=max(turns or 1, 1))
+    text = own if isinstance(own, str) else str(solution_str)
+    # A lone surrogate is no unicode text, and pydantic refuses it.
+    response = Response(text=text.encode("utf-8", "replace").decode(), turns=max(turns or 1, 1))
     try:
-        sample = _sample(ground_truth)
+        sample = _sample(str(ground_truth))
     except ValueError as error:
         row["status/failed"] = 1.0
         _warn(f"ground_truth of '{data_source}' is no Sample: {error}")
@@ -117,5 +119,5 @@ def _whole(value: Any) -> int | None:
     """An int out of what verl's numpy containers hand over, or None."""
     try:
         return None if value is None else int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

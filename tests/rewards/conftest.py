@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from medrft.rewards import AnswerFormat, Boxes, Grade, ImageFacts, Label, Sample
+
+# No deadline for one example: the machine may be busy. What has to be fast is timed by tests of its own.
+settings.register_profile("rewards", deadline=None)
+settings.load_profile("rewards")
 
 CASES = Path(__file__).parent / "cases"
 TASKS = {Label: "classification", Grade: "grading", Boxes: "grounding"}

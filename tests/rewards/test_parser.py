@@ -69,15 +69,15 @@ def test_an_answer_that_does_not_read_back_is_not_rendered(answer: str) -> None:
 def test_hostile_text_is_read_in_linear_time(unit: str, answer_format: AnswerFormat) -> None:
     texts = [prefix + unit * (100_000 // len(unit)) for prefix in ("", "<answer>", "\\boxed{")]
     for text in texts:
-        # The best of three, so that a busy machine does not fail the test: quadratic reading takes seconds each time.
+        # CPU time, best of three: a busy machine must not fail the test. Quadratic reading takes seconds every time.
         assert min(_seconds(text, answer_format) for _ in range(3)) < 0.05
 
 
 def _seconds(text: str, answer_format: AnswerFormat) -> float:
     parse.cache_clear()
-    start = time.perf_counter()
+    start = time.process_time()
     parse(text, answer_format)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def test_a_composed_reward_parses_once(make_sample: Any) -> None:

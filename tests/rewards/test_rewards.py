@@ -176,7 +176,7 @@ def test_any_response_gets_a_finite_value_in_range(answer: str, sample: Sample, 
 def test_a_hostile_answer_is_graded_in_time(unit: str) -> None:
     response = Response(text=f"<answer>{unit * (100_000 // len(unit))}</answer>")
     for sample in SAMPLES:
-        start = time.perf_counter()
+        start = time.process_time()
         total = compose(ALL).score(response, sample)
-        assert time.perf_counter() - start < 1.0
+        assert time.process_time() - start < 1.0
         assert total.status is Status.MALFORMED or total.value <= 0.1

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from medrft.rewards import Box, Boxes, Frame, Grade, ImageFacts, Label, RewardError, compose
 from medrft.rewards.verl import _warn, compute_score, keys
@@ -89,8 +89,15 @@ infos = st.fixed_dictionaries(
 )
 
 
-@given(st.one_of(st.text(), st.just("<answer>x</answer>")), st.one_of(st.sampled_from(TRUTHS), st.text()), infos)
-def test_every_input_gets_the_same_keys_and_finite_floats(text: str, truth: str, info: dict[str, Any]) -> None:
+anything = st.text(st.characters(exclude_categories=()))
+
+
+@example("\ud800", TRUTHS[0], {"max_global_steps": math.inf, "num_turns": math.nan})
+@example("<answer>\ud800</answer>", "\ud800", {"assistant_text": "\udfff"})
+@example(None, None, {})
+@example(b"x", {"id": "a"}, {})
+@given(st.one_of(anything, st.just("<answer>x</answer>")), st.one_of(st.sampled_from(TRUTHS), anything), infos)
+def test_every_input_gets_the_same_keys_and_finite_floats(text: Any, truth: Any, info: dict[str, Any]) -> None:
     assert sound(row(text, truth, **info))
 
 
