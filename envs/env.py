@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import TypedDict  # pydantic wants this one below Python 3.12
 
-from .errors import EnvError, did_you_mean
+from .errors import EnvError, did_you_mean, listed
 from .record import Entry, Source
 from .source_manifest import ManifestSource
 from .source_medmnist import MedMnistSource
@@ -93,25 +93,28 @@ class Env:
             return task.names
         if not isinstance(task, ClassificationSpec):
             return ()
-        labels = self.source.labels
-        if task.choices is None:
-            if labels is None:
+        choices = task.choices or self.source.labels
+        if choices is None:
+            raise EnvError(
+                f"{self.id}: task.choices is needed, because a manifest does not say which classes there are."
+            )
+        if len(choices) < 2:
+            raise EnvError(
+                f"{self.id}: the source gives only the class {''.join(choices)!r}; classification needs two."
+            )
+        for label in self.source.labels or ():
+            if label not in choices:
                 raise EnvError(
-                    f"{self.id}: task.choices is needed, because a manifest does not say which classes there are."
+                    f"{self.id}: the source's class {label!r} is not in task.choices{did_you_mean(label, choices)}; "
+                    "add it or leave task.choices out."
                 )
-            if len(labels) < 2:
+        for name in task.aliases:
+            if name not in choices:
                 raise EnvError(
-                    f"{self.id}: the source gives only the class {''.join(labels)!r}; classification needs two."
+                    f"{self.id}: task.aliases has {name!r}, which is not one of {listed(choices)}"
+                    f"{did_you_mean(name, choices)}; correct it."
                 )
-            return labels
-        for label in labels or ():
-            if label not in task.choices:
-                raise EnvError(
-                    f"{self.id}: the source's class {label!r} is not in "
-                    f"task.choices{did_you_mean(label, task.choices)}; add it or "
-                    f"leave task.choices out."
-                )
-        return task.choices
+        return choices
 
 
 def _open(spec: EnvSpec) -> Source:

@@ -102,13 +102,9 @@ class ClassificationSpec(_Model):
 
     @model_validator(mode="after")
     def _distinct(self) -> ClassificationSpec:
-        choices = self.choices
-        if choices is not None:
-            if len(choices) < 2 or len({c.strip().casefold() for c in choices}) < len(choices) or not all(choices):
-                raise ValueError("choices must be at least two distinct, non-empty names")
-            stray = sorted(set(self.aliases) - set(choices))
-            if stray:
-                raise ValueError(f"aliases are given for {stray[0]!r}, which is not one of the choices")
+        names = {name.strip().casefold() for name in self.choices or ()}
+        if self.choices is not None and (len(names) < len(self.choices) or len(names) < 2 or "" in names):
+            raise ValueError("choices must be at least two distinct, non-empty names")
         return self
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import importlib
 import json
 import os
 import subprocess
@@ -15,6 +16,7 @@ import pytest
 from medrft.envs import EnvError, build, get_env, parquet, read_manifest
 from medrft.rewards import Sample
 
+MODULE = importlib.import_module("medrft.envs.build")  # the folder's face shows the function of that name
 SMALL = {"source": {"n": {"train": 300, "val": 5, "test": 7}}, "answer_format": "answer"}
 
 
@@ -97,7 +99,7 @@ def test_bad_image_leaves_nothing(manifest_env, images, tmp_path_factory, worker
     env = manifest_env()
     (images / "d.png").write_bytes((images / "d.png").read_bytes()[:200])
     parent = tmp_path_factory.mktemp("out")
-    with pytest.raises(EnvError, match="row 5, column file: .* truncated or damaged"):
+    with pytest.raises(EnvError, match=r"row 5, column file: .* truncated or damaged"):
         build(env, parent / "data", workers=workers)
     assert list(parent.iterdir()) == []
 
@@ -121,7 +123,7 @@ def test_full_disk(env, tmp_path, monkeypatch):
         path.symlink_to("/dev/full")
         return real(path, groups)
 
-    monkeypatch.setattr("medrft.envs.build.write_parquet", onto_a_full_disk)
+    monkeypatch.setattr(MODULE, "write_parquet", onto_a_full_disk)
     with pytest.raises(EnvError, match=r"the disk of .*data is full; free some space") as caught:
         build(env, tmp_path / "data")
     assert caught.value.__cause__.errno == errno.ENOSPC
@@ -132,7 +134,7 @@ def test_interrupt_leaves_nothing(env, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("medrft.envs.build._sha256", interrupted)
+    monkeypatch.setattr(MODULE, "_sha256", interrupted)
     with pytest.raises(KeyboardInterrupt):
         build(env, tmp_path / "data")
     assert list(tmp_path.iterdir()) == []
@@ -171,25 +173,26 @@ def test_script_without_a_main_guard_is_told(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_rows(tmp_path):
-    """Peak memory of 3,000 rows against 600, of 96 x 96 noise: 20 MiB of PNG more, a few MiB of memory more."""
+    """Peak memory of 1,792 rows against 512, of 128 x 128 noise: 17 MiB of PNG more, a few MiB of memory more."""
     script = (
         "import resource, sys\n"
         "from medrft.envs import build, get_env\n"
-        "env = get_env('phantom-classify@1', {'source': {'n': {'train': int(sys.argv[1])}, 'size': 96}})\n"
+        "env = get_env('phantom-classify@1', {'source': {'n': {'train': int(sys.argv[1])}, 'size': 128}})\n"
         "build(env, sys.argv[2], splits=['train'], workers=1)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
     )
     peaks = []
-    for count in (600, 3000):
+    for count in (512, 1792):
         command = [sys.executable, "-c", script, str(count), str(tmp_path / str(count))]
         peaks.append(int(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout))
-    grown = (tmp_path / "3000" / "train.parquet").stat().st_size - (tmp_path / "600" / "train.parquet").stat().st_size
+    grown = (tmp_path / "1792" / "train.parquet").stat().st_size - (tmp_path / "512" / "train.parquet").stat().st_size
     assert grown > 15 * 2**20
     assert (peaks[1] - peaks[0]) * 1024 < grown / 2
 
 
 def test_importing_is_light():
-    code = "import sys, medrft.envs; print([m for m in ('torch', 'verl', 'vllm', 'ray', 'transformers') if m in sys.modules])"
+    heavy = ("torch", "verl", "vllm", "ray", "transformers")
+    code = f"import sys, medrft.envs; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "[]"
 

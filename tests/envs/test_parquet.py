@@ -33,7 +33,7 @@ def test_verl_reads_the_build(env_id, tmp_path, monkeypatch):
         item = data[number]
         assert (item["index"], item["data_source"]) == (number, env_id)
         system, user = item["raw_prompt"]
-        assert system["content"] == "Look well."
+        assert system["content"] == [{"type": "text", "text": "Look well."}]
         image, text = user["content"]
         assert image["type"] == "image"
         assert image["image"].tobytes() == Image.open(io.BytesIO(row.image_png)).tobytes()

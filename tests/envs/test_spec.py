@@ -30,7 +30,10 @@ def test_yaml(tmp_path):
         ("- 1", "expected a mapping with source and task but got list"),
         ("task: {kind: grading}", "source: field required"),
         (TEXT + "sead: 1", "sead is not a known key .did you mean 'seed'"),
-        (TEXT.replace("fibroadenoma]", "x], benin: [y]"), "aliases are given for 'benin'"),
+        (
+            TEXT.replace("fibroadenoma]", "x], benin: [y]"),
+            "task.aliases has 'benin', which is not one of .*did you mean 'benign'",
+        ),
         (TEXT.replace("n: {train: 8}", "n: {}"), "at least one split is needed"),
         (TEXT.replace("n: {train: 8}", "seed: -1"), "source.phantom.seed"),
     ],
