@@ -33,6 +33,15 @@ def listed(words: Iterable[str], last: str = "or") -> str:
     return f"{', '.join(items[:-1])} {last} {items[-1]}" if len(items) > 1 else "".join(items)
 
 
+def brief(error: BaseException) -> str:
+    """Another library's message on one line, at most 200 characters.
+
+    >>> brief(ValueError("bad\\n  header"))
+    'bad header'
+    """
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
 def explain(error: ValidationError, what: str, known: Iterable[str] = ()) -> str:
     """The first problem of a pydantic error in one sentence; `known` are the keys a misspelt one is compared with."""
     first = error.errors(include_url=False)[0]

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from .errors import EnvError
+from .errors import EnvError, brief
 
 MAX_PIXELS = 89_478_485  # Pillow's own limit; a larger header is a decompression bomb until somebody says otherwise
 _ORIENTATION = 0x0112
@@ -46,7 +46,9 @@ def decode(path: Path, where: str, *, has_boxes: bool = False) -> Image.Image:
     except UnidentifiedImageError:
         raise EnvError(f"{where}: {path} is not an image that Pillow can read; convert it to PNG or JPEG.") from None
     except Exception as error:  # Pillow's decoders raise anything (SyntaxError, struct.error, ...) on damaged files
-        raise EnvError(f"{where}: the image {path} is truncated or damaged ({error}); restore the file.") from error
+        raise EnvError(
+            f"{where}: the image {path} is truncated or damaged ({brief(error)}); restore the file."
+        ) from error
 
 
 def _check_header(opened: Image.Image, path: Path, where: str, has_boxes: bool) -> None:

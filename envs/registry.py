@@ -13,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from .env import Env
-from .errors import EnvError, did_you_mean
+from .errors import EnvError, brief, did_you_mean
 from .spec import EnvSpec, parse_spec
 
 GROUP = "medrft.envs"
@@ -114,9 +114,8 @@ def _load(point: EntryPoint) -> dict[str, Any]:
             loaded = loaded()
     except Exception as error:  # somebody else's package: whatever it raises has to name it
         raise EnvError(
-            f"the env {point.name} of the entry point {point.value} fails to load ({type(error).__name__}: {error}); "
-            "repair or "
-            f"uninstall that package."
+            f"the env {point.name} of the entry point {point.value} fails to load ({type(error).__name__}: "
+            f"{brief(error)}); repair or uninstall that package."
         ) from error
     return _plain(point.name, loaded)
 

@@ -116,6 +116,11 @@ class ManifestSource:
             seen.counts[split] = seen.counts.get(split, 0) + 1
             self._remember(seen, number, row, split)
             entry = self._entry(number, row, split, 0)
+            if "patient" in self._columns and entry.id == cell(row, self._columns["patient"]):
+                raise EnvError(
+                    f"{self._where(number, 'id')}: the id is the patient's, and ids reach the built files; leave "
+                    f"source.columns.id out or give ids that identify nobody."
+                )
             if entry.id in seen.ids:
                 raise EnvError(
                     f"{self._where(number, 'id')}: the id occurs in row {seen.ids[entry.id]} too; ids must be unique."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .errors import EnvError, did_you_mean
+from .errors import EnvError, brief, did_you_mean
 from .paths import expand
 from .record import Entry, Record
 from .spec import MedMnistSpec
@@ -170,8 +169,10 @@ class MedMnistSource:
             with np.load(self.path, allow_pickle=False) as archive:
                 array: npt.NDArray[Any] = archive[name]
                 return array
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-            raise EnvError(f"{self.path}: {name} is truncated or damaged ({error}); download the file again.") from None
+        except Exception as error:  # damaged bytes again; MemoryError where a damaged header claims a huge array
+            raise EnvError(
+                f"{self.path}: {name} is truncated or damaged ({brief(error)}); download the file again."
+            ) from error
 
 
 def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
@@ -192,8 +193,9 @@ def _headers(path: Path) -> dict[str, tuple[tuple[int, ...], np.dtype[Any]]]:
                     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
                     shape, _, dtype = read(stream)
                 headers[member.removesuffix(".npy")] = (shape, dtype)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except Exception as error:  # zipfile and numpy raise anything on damaged bytes
         raise EnvError(
-            f"{path} is not a readable npz file, or it is truncated ({error}); download it again from medmnist.com."
-        ) from None
+            f"{path} is not a readable npz file, or it is truncated ({brief(error)}); download it again from "
+            "medmnist.com."
+        ) from error
     return headers

@@ -10,7 +10,7 @@ import yaml
 from medrft.rewards import AnswerFormat, Frame
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from .errors import EnvError, explain
+from .errors import EnvError, brief, explain
 from .paths import expand
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -65,7 +65,11 @@ class MedMnistSpec(_Model):
 
 
 class Columns(_Model):
-    """Column names of a manifest. None means: the default name if it is there, else no such column."""
+    """Column names of a manifest. None means: the default name if it is there, else no such column.
+
+    The default names are the fields' own; `path` may also be `file`, `patient` also `patient_id`. What `id` and
+    `attributes` hold reaches the built files, so they must not identify anybody; `path` and `patient` do not reach them.
+    """
 
     path: str | None = None
     label: str | None = None
@@ -200,5 +204,5 @@ def load_spec(path: str | Path) -> EnvSpec:
     except FileNotFoundError:
         raise EnvError(f"the env spec {file} does not exist; correct the path.") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise EnvError(f"the env spec {file} cannot be read as YAML: {' '.join(str(error).split())}.") from None
+        raise EnvError(f"the env spec {file} cannot be read as YAML: {brief(error)}.") from None
     return parse_spec(data, str(file))

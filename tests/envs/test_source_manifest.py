@@ -134,3 +134,9 @@ def test_lazy(manifest_env, images):
     assert np.frombuffer(next(rows).image_png[:4], dtype=np.uint8)[1] == ord("P")
     with pytest.raises(EnvError, match=r"row 3, column file: .*b.png is not an image"):
         next(rows)
+
+
+def test_a_patient_is_no_id(manifest_env):
+    with pytest.raises(EnvError, match="row 2, column patient: the id is the patient's") as caught:
+        manifest_env(source={"columns": {"id": "patient"}})
+    assert "Ann" not in str(caught.value)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +122,14 @@ def test_official_retinamnist(monkeypatch):
     row = next(env.rows("test"))
     assert (row.sample.image.width, row.sample.image.height) == (64, 64)
     assert MedMnistSource(MedMnistSpec(path=str(RETINA))).labels == ("0", "1", "2", "3", "4")
+
+
+def test_header_that_claims_a_huge_array(tmp_path):
+    path = tmp_path / "breastmnist.npz"
+    np.savez(path, **{key: value for key, value in arrays().items() if key != "train_images"})
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (6, 2**24, 2**24)})
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("train_images.npy", header.getvalue() + bytes(100))
+    with pytest.raises(EnvError, match="train_images is truncated or damaged"):
+        list(open_env(path).rows("train"))
