@@ -111,8 +111,8 @@ class Env:
         for name in task.aliases:
             if name not in choices:
                 raise EnvError(
-                    f"{self.id}: task.aliases has {name!r}, which is not one of {listed(choices)}"
-                    f"{did_you_mean(name, choices)}; correct it."
+                    f"{self.id}: task.aliases has {name!r}, which is not one of "
+                    f"{listed(choices)}{did_you_mean(name, choices)}; correct it."
                 )
         return choices
 

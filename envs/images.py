@@ -60,7 +60,7 @@ def _check_header(opened: Image.Image, path: Path, where: str, has_boxes: bool) 
     if has_boxes and opened.getexif().get(_ORIENTATION, 1) != 1:
         raise EnvError(
             f"{where}: the image {path} is turned by its EXIF orientation and has boxes, so their frame is ambiguous; "
-            f"store it upright without the tag and check the boxes."
+            "store it upright without the tag and check the boxes."
         )
 
 

@@ -30,9 +30,8 @@ def expand(text: str) -> Path:
         folder = data_folder()
         if folder is None:
             raise EnvError(
-                f"the path {text} needs the environment variable {DATA_VARIABLE}, which is not set and "
-                "../shared/data does "
-                f"not exist; set it to the folder of your data sets, or give the path in full."
+                f"the path {text} needs the environment variable {DATA_VARIABLE}, which is not set and ../shared/data "
+                "does not exist; set it to the folder of your data sets, or give the path in full."
             )
         text = text.replace(_PLACEHOLDER, str(folder))
     if "${" in text:

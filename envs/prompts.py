@@ -52,9 +52,8 @@ def full(task: ClassificationSpec | GradingSpec | GroundingSpec, choices: tuple[
     question = task.question or f"Where is the {task.subject} in this image?"
     none = f" If there is no {task.subject}, answer none." if task.negatives else ""
     return (
-        f"{question}\nAnswer with one bounding box [x0, y0, x1, y1]: x0, y0 is its upper left corner, x1, y1 its "
-        "lower right "
-        f"corner, in {_frame(image, short=False)}.{none}"
+        f"{question}\nAnswer with one bounding box [x0, y0, x1, y1]: x0, y0 is its upper left corner, x1, y1 its lower "
+        f"right corner, in {_frame(image, short=False)}.{none}"
     )
 
 

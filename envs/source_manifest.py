@@ -22,6 +22,7 @@ from .spec import ManifestSpec
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _DEFAULTS = {"path": ("path", "file"), "patient": ("patient", "patient_id")}
+_BOXES = ("boxes", "boxes_xywh")
 _ROLES = ("path", "label", "grade", "boxes", "boxes_xywh", "split", "patient", "id", "spacing_mm")
 
 
@@ -69,7 +70,8 @@ class ManifestSource:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        return tuple(self._counts)
+        order = {name: place for place, name in enumerate(("train", "val", "test"))}
+        return tuple(sorted(self._counts, key=lambda name: (order.get(name, len(order)), name)))
 
     @property
     def labels(self) -> tuple[str, ...] | None:
@@ -90,9 +92,9 @@ class ManifestSource:
             if box.x0 < 0 or box.y0 < 0 or box.x1 > image.width or box.y1 > image.height:
                 column = "boxes" if "boxes" in self._columns else "boxes_xywh"
                 raise EnvError(
-                    f"{self._where(row.number, column)}: the box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] "
-                    "lies outside "
-                    f"its image of {image.width} x {image.height} pixels; boxes are in pixels of the image file."
+                    f"{self._where(row.number, column)}: the box [{box.x0:g}, {box.y0:g}, {box.x1:g}, {box.y1:g}] lies "
+                    f"outside its image of {image.width} x {image.height} pixels; boxes are in pixels of the image "
+                    "file."
                 )
         return Record(entry, image, row.boxes, row.spacing_mm, row.attributes)
 
@@ -110,8 +112,7 @@ class ManifestSource:
                 problem = "is empty" if not split else f"has the value {split!r}"
                 raise EnvError(
                     f"{self._where(number, 'split')} {problem}; expected a name such as train, val or test (letters, "
-                    "digits, "
-                    f"- and _)."
+                    "digits, - and _)."
                 )
             seen.counts[split] = seen.counts.get(split, 0) + 1
             self._remember(seen, number, row, split)
@@ -119,7 +120,7 @@ class ManifestSource:
             if "patient" in self._columns and entry.id == cell(row, self._columns["patient"]):
                 raise EnvError(
                     f"{self._where(number, 'id')}: the id is the patient's, and ids reach the built files; leave "
-                    f"source.columns.id out or give ids that identify nobody."
+                    "source.columns.id out or give ids that identify nobody."
                 )
             if entry.id in seen.ids:
                 raise EnvError(
@@ -132,9 +133,9 @@ class ManifestSource:
             pairs = "; ".join(f"{a} and {b}" for a, b in list(seen.leaks.values())[:5])
             many = len(seen.leaks)
             raise EnvError(
-                f"{self.path.name}, column {self._columns['patient']}: {many} patient{'s' if many > 1 else ''} in "
-                "more than one "
-                f"split (rows {pairs}{'; ...' if many > 5 else ''}); put all images of a patient into one split."
+                f"{self.path.name}, column {self._columns['patient']}: {many} patient{'s' if many > 1 else ''} in more "
+                f"than one split (rows {pairs}{'; ...' if many > 5 else ''}); put all images of a patient into one "
+                "split."
             )
         return seen.counts
 
@@ -144,7 +145,7 @@ class ManifestSource:
         for role in _ROLES:
             if asked[role] is not None:
                 found[role] = self._present(asked[role], header)
-            else:
+            elif not (role in _BOXES and any(asked[other] for other in _BOXES)):
                 names = [name for name in _DEFAULTS.get(role, (role,)) if name in header]
                 found.update({role: names[0]} if names else {})
         for name in self._spec.columns.attributes:
@@ -153,17 +154,15 @@ class ManifestSource:
         for role in needed:
             if role not in found:
                 raise EnvError(
-                    f"{self.path.name}: the column {role} is missing{did_you_mean(role, header)}; add it, or name "
-                    "the right one in "
-                    f"source.columns.{role}; the columns are {', '.join(header)}."
+                    f"{self.path.name}: the column {role} is missing{did_you_mean(role, header)}; add it, or name the "
+                    f"right one in source.columns.{role}; the columns are {', '.join(header)}."
                 )
-        if self._needs_boxes and not {"boxes", "boxes_xywh"} & set(found):
+        if self._needs_boxes and not set(_BOXES) & set(found):
             raise EnvError(
-                f"{self.path.name}: grounding needs the column boxes or boxes_xywh{did_you_mean('boxes', header)}; "
-                "add it, or name "
-                f"it in source.columns."
+                f"{self.path.name}: grounding needs the column boxes or boxes_xywh{did_you_mean('boxes', header)}; add "
+                "it, or name it in source.columns."
             )
-        if {"boxes", "boxes_xywh"} <= set(found):
+        if set(_BOXES) <= set(found):
             raise EnvError(f"{self.path.name}: both boxes and boxes_xywh are given; keep one of them.")
         return found
 
@@ -171,8 +170,7 @@ class ManifestSource:
         if name not in header:
             raise EnvError(
                 f"{self.path.name}: the column {name!r} is missing{did_you_mean(name, header)}; correct "
-                "source.columns; the columns "
-                f"are {', '.join(header)}."
+                f"source.columns; the columns are {', '.join(header)}."
             )
         return name
 
@@ -215,7 +213,7 @@ class ManifestSource:
             label = check_label(cell(row, self._columns["label"]), self._choices, self._where(number, "label"))
         if self._levels:
             grade = check_grade(row.get(self._columns["grade"]), self._levels, self._where(number, "grade"))
-        for role in ("boxes", "boxes_xywh"):
+        for role in _BOXES:
             if role in self._columns:
                 boxes = parse_boxes(row.get(self._columns[role]), self._where(number, role), xywh=role == "boxes_xywh")
         if "spacing_mm" in self._columns and cell(row, self._columns["spacing_mm"]):

@@ -86,15 +86,13 @@ class MedMnistSource:
         if names is None:
             near = did_you_mean(self.flag, CLASS_NAMES)
             raise EnvError(
-                f"the class names of {self.flag!r} are not known{near}; set source.labels to the names in label "
-                "order, or "
-                f"source.flag to one of {', '.join(CLASS_NAMES)}."
+                f"the class names of {self.flag!r} are not known{near}; set source.labels to the names in label order, "
+                f"or source.flag to one of {', '.join(CLASS_NAMES)}."
             )
         if highest >= len(names):
             raise EnvError(
                 f"{self.path}: label {highest} occurs but only {len(names)} class names are known; set source.labels "
-                "to one "
-                f"name a label, in order."
+                "to one name a label, in order."
             )
         return names
 
@@ -123,14 +121,12 @@ class MedMnistSource:
         if not (len(shape) == 1 or (len(shape) == 2 and shape[1] == 1)) or dtype.kind not in "iu":
             raise EnvError(
                 f"{self.path}: expected {name} to be integers of shape [N, 1] but got {dtype} {list(shape)}; "
-                "multi-label "
-                f"sets are not supported, choose a single-label one."
+                "multi-label sets are not supported, choose a single-label one."
             )
         if shape[0] != count or not count:
             raise EnvError(
                 f"{self.path}: {split}_images holds {count} images but {name} holds {shape[0]} labels; both must be "
-                "equal and "
-                f"above 0, download the file again."
+                "equal and above 0, download the file again."
             )
         labels = self._array(name).reshape(-1).astype(np.int64)
         if labels.min() < 0:
@@ -159,8 +155,7 @@ class MedMnistSource:
         ):
             raise EnvError(
                 f"{self.path}: expected {name} to be uint8 of shape [N, H, W] or [N, H, W, 3] but got {dtype} "
-                f"{list(shape)}; "
-                f"3-D sets are not supported."
+                f"{list(shape)}; 3-D sets are not supported."
             )
         return shape, dtype
 

@@ -68,7 +68,7 @@ class Columns(_Model):
     """Column names of a manifest. None means: the default name if it is there, else no such column.
 
     The default names are the fields' own; `path` may also be `file`, `patient` also `patient_id`. What `id` and
-    `attributes` hold reaches the built files, so they must not identify anybody; `path` and `patient` do not reach them.
+    `attributes` hold reaches the built files, so it must not identify anybody; `path` and `patient` do not reach them.
     """
 
     path: str | None = None

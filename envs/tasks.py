@@ -132,8 +132,7 @@ def _target(spec: EnvSpec, record: Record, facts: ImageFacts, fx: float, fy: flo
         if entry.grade is None or not entry.grade < spec.task.levels:
             raise EnvError(
                 f"item {entry.id}: expected a grade from 0 to {spec.task.levels - 1} but got {entry.grade}; set "
-                "task.levels to the "
-                f"number of grades of the data."
+                "task.levels to the number of grades of the data."
             )
         return Grade(value=entry.grade, levels=spec.task.levels)
     if record.boxes is None:

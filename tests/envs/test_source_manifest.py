@@ -140,3 +140,11 @@ def test_a_patient_is_no_id(manifest_env):
     with pytest.raises(EnvError, match="row 2, column patient: the id is the patient's") as caught:
         manifest_env(source={"columns": {"id": "patient"}})
     assert "Ann" not in str(caught.value)
+
+
+def test_xywh_in_a_column_called_boxes(manifest_env):
+    rows = [{"path": "a.png", "boxes": [[2, 3, 18, 22]], "split": split} for split in ("test", "train")]
+    rows[1]["path"] = "b.png"
+    env = manifest_env(rows, task="grounding", suffix=".jsonl", source={"columns": {"boxes_xywh": "boxes"}})
+    assert next(env.rows("train")).sample.target.boxes[0].xyxy == (2, 3, 20, 25)
+    assert env.splits == ("train", "test")
