@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from .placeholders import placeholder_bias
 from .cpu import shims
+from .placeholders import placeholder_bias
 from .rows import read_rows
 
 

@@ -29,7 +29,16 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 # Lines that say nothing of the cause, at the end of nearly every log of Ray or vLLM.
-_NOISE = ("Traceback", "During handling", "The above exception", "^^^", "File \"", "INFO", "WARNING", "DeprecationWarning")
+_NOISE = (
+    "Traceback",
+    "During handling",
+    "The above exception",
+    "^^^",
+    'File "',
+    "INFO",
+    "WARNING",
+    "DeprecationWarning",
+)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as parquet
-from PIL import Image
-
 from medrft.rewards import Sample
+from PIL import Image
 
 COLUMNS = ["prompt", "images", "reward_model", "extra_info"]
 

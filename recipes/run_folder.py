@@ -1,13 +1,13 @@
 """The folder of a run: its layout, its identity, its lock.
 
-    RUN/
-      recipe.yaml          the resolved recipe; another recipe is refused
-      versions.json        packages and machine
-      summary.json         figures of the whole run: seconds, memory, our share of a step
-      model/               the start checkpoint, if the recipe builds one
-      data/                one Parquet file a split, manifest.json with counts and hashes
-      stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl log.txt final/ done.json
-      eval/                results.json predictions.jsonl table.md log.txt
+RUN/
+  recipe.yaml          the resolved recipe; another recipe is refused
+  versions.json        packages and machine
+  summary.json         figures of the whole run: seconds, memory, our share of a step
+  model/               the start checkpoint, if the recipe builds one
+  data/                one Parquet file a split, manifest.json with counts and hashes
+  stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl log.txt final/ done.json
+  eval/                results.json predictions.jsonl table.md log.txt
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ def write_atomic(path: Path, text: str) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunError(f"no space left on the disk of {path.parent}; free some and run the same command again") from None
+            raise RunError(
+                f"no space left on the disk of {path.parent}; free some and run the same command again"
+            ) from None
         raise
 
 
@@ -92,7 +94,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = (self.path / "lock").open("a+")
         except OSError as error:
-            raise RecipeError(f"cannot write to {self.path}: {error.strerror}. Give another folder with --run") from None
+            raise RecipeError(
+                f"cannot write to {self.path}: {error.strerror}. Give another folder with --run"
+            ) from None
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
 from medrft.rewards import RewardSpec, as_spec
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from .errors import did_you_mean
 from .tiny import TinyModel
@@ -35,7 +34,9 @@ class PretrainedModel(_Model):
 
 class _Stage(_Model):
     name: Name
-    init: Name | None = Field(default=None, description="the stage whose weights it starts from; the model itself if absent")
+    init: Name | None = Field(
+        default=None, description="the stage whose weights it starts from; the model itself if absent"
+    )
     split: str = "train"
     limit: Positive | None = Field(default=None, description="use only the first rows of the split")
     save_every: Positive = 20
@@ -56,7 +57,9 @@ class SFTStage(_Stage):
     @model_validator(mode="after")
     def _divides(self) -> SFTStage:
         if self.micro_batch_size and self.batch_size % self.micro_batch_size:
-            raise ValueError(f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}")
+            raise ValueError(
+                f"batch_size {self.batch_size} is not a multiple of micro_batch_size {self.micro_batch_size}"
+            )
         return self
 
 
@@ -139,8 +142,10 @@ class Recipe(_Model):
             if stage.name in seen:
                 raise ValueError(f"two stages are named '{stage.name}'")
             if stage.init and stage.init not in seen:
-                raise ValueError(f"stage '{stage.name}' starts from '{stage.init}', which is not a stage before it."
-                                 + (did_you_mean(stage.init, seen) if seen else ""))
+                raise ValueError(
+                    f"stage '{stage.name}' starts from '{stage.init}', which is not a stage before it."
+                    + (did_you_mean(stage.init, seen) if seen else "")
+                )
             seen.append(stage.name)
         if self.eval:
             for name in (self.eval.before, self.eval.after, *self.eval.compare):

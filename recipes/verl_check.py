@@ -18,7 +18,7 @@ def main(files: list[str]) -> None:
         OmegaConf.resolve(config)
         validate_config(config, use_reference_policy=need_reference_policy(config), use_critic=need_critic(config))
         # main_ppo meets these only once its workers are up; meet them now.
-        for key in ("actor_rollout_ref.rollout", "actor_rollout_ref.actor", "reward", "algorithm"):
+        for key in ("actor_rollout_ref.rollout", "actor_rollout_ref.actor", "algorithm"):
             omega_conf_to_dataclass(OmegaConf.select(config, key))
 
 

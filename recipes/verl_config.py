@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 
+
 def settings(recipe: Recipe, stage: RFTStage, folder: Path, *, model: Path | str, data: Path) -> dict[str, Any]:
     """verl's keys that this recipe sets, dotted, over the profile's file. `folder` is the stage's own."""
     resources = recipe.resources

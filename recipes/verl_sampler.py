@@ -53,12 +53,12 @@ class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
         rows = []
         for key, uid, text, tokens, score, reward_model, extra in zip(
             batch.keys,
-            data["uid"].tolist(),
+            data.pop("uid").tolist(),
             texts,
             responses,
             scores,
-            data["reward_model"].tolist(),
-            data["extra_fields"].tolist(),
+            data.pop("reward_model").tolist(),
+            data.pop("extra_fields").tolist(),
             strict=True,
         ):
             sample = json.loads(reward_model["ground_truth"])

@@ -1,0 +1,78 @@
+"""The command line. Exit codes: 0 done, 1 a stage failed, 2 bad input, 130 interrupted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from . import load as recipes
+from .display import Display
+from .errors import RecipeError, RunError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def _about() -> None:
+    """Medical environments and verifiable rewards for visual reinforcement fine-tuning with verl."""
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A recipe's file, or the name of one that comes with medrft.")],
+    run: Annotated[Path | None, typer.Option(help="The run's folder. Default: runs/<recipe's name>.")] = None,
+    profile: Annotated[str | None, typer.Option(help="cpu or gpu, over what the recipe says.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, e.g. stages.rft.steps=10.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, print verl's configuration, start nothing.")
+    ] = False,
+) -> None:
+    """Train a recipe; started again, go on where it stopped."""
+    from .launcher import dry_run as check
+    from .launcher import train as launch
+    from .run_folder import RunFolder
+    from .summary import table
+
+    loaded = recipes.load(recipe, set_ or [], profile)
+    folder = run or Path("runs") / loaded.name
+    console = Console()
+    with Display(console) as display:
+        if dry_run:
+            check(loaded, folder, display)
+            return
+        summary = launch(loaded, folder, display)
+    console.print(table(RunFolder(folder, loaded), summary))
+
+
+def main() -> None:
+    """Entry point: errors as sentences, never as tracebacks."""
+    errors = Console(stderr=True)
+    try:
+        app(standalone_mode=False)
+    except RecipeError as error:
+        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(error.exit_code) from None
+    except RunError as error:
+        errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+        for line in error.lines:
+            errors.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+        if error.log:
+            errors.print(f"log: {error.log}", markup=False, highlight=False, soft_wrap=True)
+        raise SystemExit(error.exit_code) from None
+    except KeyboardInterrupt:
+        errors.print(
+            "interrupted: everything that was started has ended; the same command goes on from the last checkpoint"
+        )
+        raise SystemExit(130) from None
+    except typer.Abort:
+        raise SystemExit(130) from None
+    except typer.Exit as leave:
+        raise SystemExit(leave.exit_code) from None
+    except Exception as error:
+        if not hasattr(error, "format_message"):  # not one of click's own
+            raise
+        errors.print(f"error: {error.format_message()}", style="red", markup=False, highlight=False)
+        raise SystemExit(2) from None

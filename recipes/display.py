@@ -1,0 +1,110 @@
+"""What a person sees while a run goes on: a live panel in a terminal, plain lines anywhere else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from .metrics import series
+
+PLAIN_EVERY_SECONDS = 20.0
+RECENT = 10
+
+
+class Display:
+    """Stages as they come; of each the step, the reward and its components, seconds a step and the time left."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._bar = Progress(
+            TextColumn("{task.description:>14}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._line = Text()
+        self._live: Live | None = None
+        self._task: TaskID | None = None
+        self._stage = ""
+        self._total = 0
+        self._shown = -1
+        self._next = 0.0
+        self._begun = 0.0
+
+    def __enter__(self) -> Display:
+        if self.console.is_terminal:
+            self._live = Live(Group(self._bar, self._line), console=self.console, refresh_per_second=4, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def begin(self, stage: str, what: str, total: int = 0) -> None:
+        """total: the number of steps, 0 where there are none to count."""
+        self.say(f"{stage}: {what}")
+        self._stage, self._total, self._shown, self._begun = stage, total, -1, time.monotonic()
+        self._next = time.monotonic() + PLAIN_EVERY_SECONDS
+        if self._live:
+            if self._task is not None:
+                self._bar.remove_task(self._task)
+            self._task = self._bar.add_task(stage, total=total or None)
+            self._line.plain = "  starting"
+
+    def steps(self, records: Sequence[dict[str, Any]]) -> None:
+        """The stage's metrics so far."""
+        if not records:
+            return
+        step = int(records[-1]["step"])
+        if step == self._shown and self._live is None:
+            return
+        text = self._describe(records, step)
+        if self._live and self._task is not None:
+            self._bar.update(self._task, completed=step)
+            self._line.plain = f"  {text}"
+        elif time.monotonic() >= self._next or step == self._total:
+            self._next = time.monotonic() + PLAIN_EVERY_SECONDS
+            self.say(f"{self._stage}: step {step}/{self._total}  {text}")
+        self._shown = step
+
+    def _describe(self, records: Sequence[dict[str, Any]], step: int) -> str:
+        recent = records[-RECENT:]
+        parts = []
+        for name, key in _shown_keys(recent[-1]["data"]):
+            values = series(recent, key)
+            parts.append(f"{name} {sum(values) / len(values):.3f}")
+        seconds = _seconds_a_step(recent, time.monotonic() - self._begun, step)
+        left = max(self._total - step, 0) * seconds
+        parts.append(f"{seconds:.1f} s/step")
+        parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
+        return "  ".join(parts)
+
+
+def _shown_keys(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """(name, metric) of what is worth a person's eye."""
+    if "sft/loss" in data:
+        return [("loss", "sft/loss")]
+    keys = [("reward", "medrft/score")] if "medrft/score" in data else []
+    return keys + [
+        (key.removeprefix("medrft/reward/"), key) for key in sorted(data) if key.startswith("medrft/reward/")
+    ]
+
+
+def _seconds_a_step(records: Sequence[dict[str, Any]], elapsed: float, step: int) -> float:
+    timed = series(records, "timing_s/step")
+    return sum(timed) / len(timed) if timed else elapsed / max(step, 1)

@@ -1,0 +1,176 @@
+"""Greedy evaluation on held-out images: once, when training is over, all checkpoints on the same images.
+
+Figures: accuracy (share of exactly right answers) and mean reward with 95 % bootstrap intervals over patients, the
+paired gain, and beside them what tells a gain from an illusion: the majority class, blank images, the control stages.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from medrft.rewards import Boxes, Grade, Label, Response, Sample, Status, compose, correct
+
+from . import processes, verl_config
+from .display import Display
+from .eval_worker import EvalJob, Variant
+from .intervals import majority_share, mean_interval
+from .rows import read_rows
+from .run_folder import RunFolder, write_atomic, write_json
+from .schema import Recipe
+
+BLANK = "_blank"
+
+
+def generate(
+    recipe: Recipe,
+    variants: Sequence[Variant],
+    *,
+    data: Path,
+    limit: int | None,
+    out: Path,
+    owner: Path,
+    display: Display,
+    memory: processes.Memory,
+) -> None:
+    """Answers of all variants through vLLM, into `out/<variant>.jsonl`; those already there are kept."""
+    out.mkdir(parents=True, exist_ok=True)
+    job = EvalJob(
+        variants=list(variants),
+        data=data,
+        limit=limit,
+        out=out,
+        max_tokens=recipe.max_response_tokens,
+        max_model_len=recipe.max_prompt_tokens + recipe.max_response_tokens,
+        seed=recipe.seed,
+        cpu=recipe.profile == "cpu",
+    )
+    write_atomic(out / "job.json", job.model_dump_json(indent=2))
+    processes.run(
+        [sys.executable, "-m", "medrft.recipes.eval_worker", str(out / "job.json")],
+        folder=owner,
+        log=out / "log.txt",
+        what="evaluation",
+        env=verl_config.environment(recipe),
+        progress=lambda: len(list(out.glob("*.jsonl"))),
+        start_seconds=recipe.timeouts.start,
+        step_seconds=recipe.timeouts.start,
+        memory=memory,
+        tick=lambda: None,
+    )
+
+
+def score(recipe: Recipe, data: Path, limit: int | None, answers: Path) -> list[dict[str, Any]]:
+    """Each answer with its score: id, group, target, response, correct, reward, components, status."""
+    composed = compose(recipe.reward)
+    scored = []
+    lines = answers.read_text().splitlines()
+    for row, line in zip(read_rows(data, limit), lines, strict=True):
+        answer = json.loads(line)
+        response = Response(text=answer["response"], tokens=answer["tokens"], finish_reason=answer["finish_reason"])
+        total = composed.score(response, row.sample)
+        scored.append(
+            {
+                "id": row.sample.id,
+                "group": str(row.sample.meta.get("group", row.sample.id)),
+                "target": target_name(row.sample),
+                "response": answer["response"],
+                "correct": correct(response, row.sample).value,
+                "reward": total.value,
+                "status": total.status.value,
+                "components": {name: part.value for name, part in total.components.items()},
+            }
+        )
+    return scored
+
+
+def target_name(sample: Sample) -> str:
+    """The class a sample counts to in the majority figure."""
+    target = sample.target
+    if isinstance(target, Label):
+        return target.value
+    if isinstance(target, Grade):
+        return str(target.value)
+    assert isinstance(target, Boxes)
+    return "lesion" if target.boxes else "none"
+
+
+def figures(scored: Sequence[dict[str, Any]], *, resamples: int, seed: int) -> dict[str, Any]:
+    """What one variant achieved. Answers that the grader failed on are counted and left out of the means."""
+    kept = [row for row in scored if row["status"] != Status.FAILED.value]
+    groups = [row["group"] for row in kept]
+    accuracy = mean_interval([row["correct"] for row in kept], groups, resamples=resamples, seed=seed)
+    reward = mean_interval([row["reward"] for row in kept], groups, resamples=resamples, seed=seed)
+    return {
+        "n": len(kept),
+        "grader_failed": len(scored) - len(kept),
+        "accuracy": accuracy.as_dict(),
+        "reward": reward.as_dict(),
+        "malformed": sum(row["status"] == Status.MALFORMED.value for row in kept) / len(kept),
+    }
+
+
+def paired_gain(
+    before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], key: str, *, resamples: int, seed: int
+) -> dict[str, float]:
+    """Mean of `after - before` on the same images, with its paired interval."""
+    pairs = [
+        (old, new)
+        for old, new in zip(before, after, strict=True)
+        if Status.FAILED.value not in (old["status"], new["status"])
+    ]
+    differences = [new[key] - old[key] for old, new in pairs]
+    groups = [old["group"] for old, _ in pairs]
+    return mean_interval(differences, groups, resamples=resamples, seed=seed).as_dict()
+
+
+def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> dict[str, Any]:
+    """The evaluation of a recipe; writes `eval/`."""
+    recipe = run.recipe
+    spec = recipe.eval
+    assert spec is not None
+    stages = list(dict.fromkeys((spec.before, spec.after, *spec.compare)))
+    variants = [Variant(name=name, model=str(run.final(name))) for name in stages]
+    if spec.blank:
+        variants.append(Variant(name=spec.after + BLANK, model=str(run.final(spec.after)), blank=True))
+    data = run.data / f"{spec.split}.parquet"
+    display.begin("eval", f"greedy answers on split '{spec.split}' of {len(variants)} checkpoints through vLLM")
+    answers = run.eval / "answers"
+    generate(
+        recipe,
+        variants,
+        data=data,
+        limit=spec.limit,
+        out=answers,
+        owner=run.path,
+        display=display,
+        memory=memory,
+    )
+    scored = {v.name: score(recipe, data, spec.limit, answers / f"{v.name}.jsonl") for v in variants}
+    options = {"resamples": spec.resamples, "seed": recipe.seed}
+    label, share = majority_share([row["target"] for row in scored[spec.after]])
+    results = {
+        "split": spec.split,
+        "n": len(scored[spec.after]),
+        "before": spec.before,
+        "after": spec.after,
+        "compare": list(spec.compare),
+        "variants": {name: figures(rows, **options) for name, rows in scored.items()},
+        "gain": {
+            key: paired_gain(scored[spec.before], scored[spec.after], name, **options)
+            for key, name in (("accuracy", "correct"), ("reward", "reward"))
+        },
+        "compare_gain": {
+            other: paired_gain(scored[spec.before], scored[other], "correct", **options) for other in spec.compare
+        },
+        "majority": {"label": label, "share": share},
+    }
+    predictions = [
+        json.dumps({"variant": name, **row}, ensure_ascii=False) for name, rows in scored.items() for row in rows
+    ]
+    write_atomic(run.eval / "predictions.jsonl", "\n".join(predictions) + "\n")
+    write_json(run.eval / "results.json", results)
+    return results

