@@ -17,8 +17,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.fft import fft, fftfreq, ifft  # type: ignore[import-untyped]
-from scipy.ndimage import gaussian_filter1d  # type: ignore[import-untyped]
+from scipy.fft import fft, fftfreq, ifft
+from scipy.ndimage import gaussian_filter1d
 
 from .phantom_lesion import LESIONS, Lesion, LesionKind, draw_lesion
 

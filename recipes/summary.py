@@ -16,7 +16,7 @@ from .stages import seconds
 
 
 def summarise(run: RunFolder, results: dict[str, Any] | None, peak_bytes: int) -> dict[str, Any]:
-    """Figures of the whole run. `training_seconds`: the stages from the model to `eval.after`, verl's start included."""
+    """Figures of the whole run. `training_seconds`: the stages up to `eval.after`, verl's start included."""
     recipe = run.recipe
     spent = {stage.name: seconds(run.stage(stage.name)) for stage in recipe.stages}
     line = _lineage(run, recipe.eval.after if recipe.eval else recipe.stages[-1].name)
@@ -57,7 +57,7 @@ def table(run: RunFolder, summary: dict[str, Any]) -> Group:
     parts: list[Any] = []
     results = summary["eval"]
     if results:
-        parts += [_accuracy(results), _verdict(results)]
+        parts += [accuracy_table(results, _rows(results)), _verdict(results)]
     for stage, by_step in summary["rewards_by_step"].items():
         if any(by_step.values()):
             parts.append(_rewards(stage, by_step))
@@ -72,23 +72,26 @@ def table(run: RunFolder, summary: dict[str, Any]) -> Group:
     return Group(*parts)
 
 
-def _accuracy(results: dict[str, Any]) -> Table:
-    made = Table(
-        title=f"{results['n']} held-out images, greedy answers (95 % bootstrap intervals)", title_justify="left"
-    )
+def accuracy_table(results: dict[str, Any], names: list[tuple[str, str]]) -> Table:
+    """A row for each variant, (key, label), and the majority class at the end."""
+    title = f"{results['n']} held-out images, greedy answers (95 % bootstrap intervals)"
+    made = Table(title=title, title_justify="left")
     made.add_column("checkpoint")
     for name in ("accuracy", "mean reward", "malformed"):
         made.add_column(name, justify="right")
-    before, after = results["before"], results["after"]
-    names = [(before, f"before ({before})"), (after, f"after ({after})")]
-    names += [(name, f"control ({name})") for name in results["compare"]]
-    names += [(after + BLANK, f"after ({after}), blank images")]
     for key, label in names:
         figures = results["variants"].get(key)
         if figures:
             made.add_row(label, _figure(figures["accuracy"]), _figure(figures["reward"]), f"{figures['malformed']:.3f}")
     made.add_row(f"majority class ({results['majority']['label']})", f"{results['majority']['share']:.3f}", "", "")
     return made
+
+
+def _rows(results: dict[str, Any]) -> list[tuple[str, str]]:
+    before, after = results["before"], results["after"]
+    names = [(before, f"before ({before})"), (after, f"after ({after})")]
+    names += [(name, f"control ({name})") for name in results["compare"]]
+    return [*names, (after + BLANK, f"after ({after}), blank images")]
 
 
 def _verdict(results: dict[str, Any]) -> Text:

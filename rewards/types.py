@@ -5,18 +5,10 @@ All models are frozen, refuse unknown fields and refuse NaN and infinity, so tha
 
 from __future__ import annotations
 
-import sys
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-if sys.version_info >= (3, 11):
-    from enum import StrEnum
-else:  # Python 3.10 has no StrEnum
-    from enum import Enum
-
-    class StrEnum(str, Enum):
-        __str__ = str.__str__
 
 
 class _Model(BaseModel):

