@@ -14,7 +14,7 @@ from medrft.rewards import RewardError, compose
 from pydantic import BaseModel, ValidationError
 
 from .errors import RecipeError, did_you_mean
-from .schema import Recipe
+from .schema import NAME, Recipe
 
 HERE = Path(__file__).parent
 MAX_VALUES = 100_000  # aliases can make a file of ten lines hold billions of values
@@ -47,7 +47,7 @@ def find(name: str) -> Path:
     if path.stem in known and path.parent.name in ("", "recipes"):
         return known[path.stem]
     raise RecipeError(
-        f"no recipe '{name}': it is neither a file nor a recipe of medrft." + did_you_mean(path.stem, known)
+        f"no recipe {_shown(name)}: it is neither a file nor a recipe of medrft." + did_you_mean(path.stem, known)
     )
 
 
@@ -98,7 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _not_plain(data: Any) -> str | None:
-    """Why this is more than a JSON tree of sensible size, which a run folder must be able to keep; None if it is not."""
+    """Why this is more than a JSON tree of sensible size, which alone a run folder can keep; None if it is not."""
     left = [(data, 0)]
     seen = 0
     while left:
@@ -198,6 +198,10 @@ def _words(kind: str, message: str) -> str:
     """pydantic's message without pydantic's own terms."""
     if kind in ("model_type", "model_attributes_type", "dict_type"):
         return "expected a mapping of keys"
+    if kind == "string_pattern_mismatch" and NAME in message:
+        return "expected a name of small letters, digits, - and _, 40 at most, with a letter in front"
+    if kind == "int_parsing":
+        return "expected a whole number"
     if kind == "tuple_type":
         return "expected a list"
     if kind == "too_short":

@@ -5,18 +5,29 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from medrft.rewards import RewardSpec, as_spec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from .errors import did_you_mean
 from .tiny import TinyModel
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+NAME = r"^[a-z][a-z0-9_-]{0,39}$"
+Name = Annotated[str, Field(pattern=NAME)]
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, data: Any) -> Any:
+        for key, value in data.items() if isinstance(data, dict) else ():
+            field = cls.model_fields.get(key)
+            if isinstance(value, bool) and field is not None and field.annotation is not bool:
+                said = str(value).lower()
+                raise ValueError(f"{key}: expected a number or text, but YAML reads this as {said}")
+        return data
 
 
 class EnvRef(_Model):
@@ -30,6 +41,21 @@ class PretrainedModel(_Model):
     """A Hugging Face folder on this machine, or a model id where the network allows."""
 
     path: str = Field(min_length=1)
+
+
+def _which_model(value: Any) -> str:
+    """A folder if it says `path`, else the tiny one: so a fault is told in the words of the model that was meant."""
+    return "PretrainedModel" if isinstance(value, PretrainedModel) or "path" in _keys(value) else "TinyModel"
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, dict) else ()
+
+
+Model = Annotated[
+    Annotated[TinyModel, Tag("TinyModel")] | Annotated[PretrainedModel, Tag("PretrainedModel")],
+    Discriminator(_which_model),
+]
 
 
 class _Stage(_Model):
@@ -126,7 +152,7 @@ class Recipe(_Model):
     seed: int = Field(default=1, ge=0)
     profile: Literal["cpu", "gpu"] = "cpu"
     env: EnvRef
-    model: TinyModel | PretrainedModel = TinyModel()
+    model: Model = TinyModel()
     reward: Annotated[RewardSpec, BeforeValidator(as_spec)]
     max_prompt_tokens: Positive = Field(default=96, description="image tokens count too")
     max_response_tokens: Positive = 32
