@@ -47,11 +47,60 @@ def train(
     console.print(table(RunFolder(folder, loaded), summary))
 
 
+@app.command(name="eval")
+def evaluate(
+    checkpoint: Annotated[Path, typer.Argument(help="A Hugging Face folder, or verl's global_step_N.")],
+    recipe: Annotated[str, typer.Option(help="The recipe that names env, reward and token limits.")],
+    split: Annotated[str | None, typer.Option(help="Default: the recipe's eval.split, else test.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A new folder. Default: eval-<checkpoint's name>.")] = None,
+    profile: Annotated[str | None, typer.Option(help="cpu or gpu, over what the recipe says.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="key=value, as in train.")] = None,
+    blank: Annotated[bool, typer.Option(help="Also give it blank images.")] = True,
+) -> None:
+    """Greedy answers of one checkpoint through vLLM, with intervals."""
+    from .evaluate import evaluate_checkpoint
+    from .summary import accuracy_table
+
+    loaded = recipes.load(recipe, set_ or [], profile)
+    folder = out or Path(f"eval-{checkpoint.absolute().name}")
+    chosen = split or (loaded.eval.split if loaded.eval else "test")
+    console = Console()
+    with Display(console) as display:
+        results = evaluate_checkpoint(loaded, checkpoint, folder, display, split=chosen, limit=limit, blank=blank)
+    console.print(accuracy_table(results, [("checkpoint", str(checkpoint)), ("checkpoint_blank", "on blank images")]))
+    console.print(f"figures: {folder / 'results.json'}", markup=False, highlight=False, soft_wrap=True)
+
+
+@app.command("list")
+def list_(kind: Annotated[str, typer.Argument(help="rewards, envs or recipes.")]) -> None:
+    """What there is to train with."""
+    from .listing import listing
+
+    Console().print(listing(kind))
+
+
+@app.command()
+def doctor() -> None:
+    """Look whether this machine is fit to train; exit code 1 if it is not."""
+    from .doctor import as_table, examine
+
+    console = Console()
+    checks = []
+    with Console(stderr=True).status("looking") as status:
+        for check in examine():
+            status.update(f"looking: {check.name} {check.state}")
+            checks.append(check)
+    console.print(as_table(checks))
+    if any(check.state == "failed" for check in checks):
+        raise SystemExit(1)
+
+
 def main() -> None:
     """Entry point: errors as sentences, never as tracebacks."""
     errors = Console(stderr=True)
     try:
-        app(standalone_mode=False)
+        code = app(standalone_mode=False)
     except RecipeError as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
@@ -62,17 +111,14 @@ def main() -> None:
         if error.log:
             errors.print(f"log: {error.log}", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):  # click turns the one into the other
         errors.print(
             "interrupted: everything that was started has ended; the same command goes on from the last checkpoint"
         )
         raise SystemExit(130) from None
-    except typer.Abort:
-        raise SystemExit(130) from None
-    except typer.Exit as leave:
-        raise SystemExit(leave.exit_code) from None
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of click's own
             raise
         errors.print(f"error: {error.format_message()}", style="red", markup=False, highlight=False)
         raise SystemExit(2) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medrft.envs import EnvError, build
 from medrft.rewards import Boxes, Grade, Label, Response, Sample, Status, compose, correct
 
 from . import processes, verl_config
 from .display import Display
+from .errors import RecipeError
 from .eval_worker import EvalJob, Variant
 from .intervals import majority_share, mean_interval
+from .preflight import open_env
 from .rows import read_rows
 from .run_folder import RunFolder, write_atomic, write_json
 from .schema import Recipe
@@ -33,7 +36,6 @@ def generate(
     limit: int | None,
     out: Path,
     owner: Path,
-    display: Display,
     memory: processes.Memory,
 ) -> None:
     """Answers of all variants through vLLM, into `out/<variant>.jsonl`; those already there are kept."""
@@ -127,11 +129,62 @@ def paired_gain(
     return mean_interval(differences, groups, resamples=resamples, seed=seed).as_dict()
 
 
+def find_checkpoint(path: Path) -> Path:
+    """The Hugging Face folder behind a path: itself, or inside a verl checkpoint (`global_step_N`).
+
+    Raises:
+        RecipeError: there is none.
+    """
+    for folder in (path, path / "actor" / "huggingface", path / "huggingface"):
+        if (folder / "config.json").is_file() and list(folder.glob("*.safetensors")):
+            return folder
+    raise RecipeError(
+        f"{path} is no checkpoint: expected a Hugging Face folder (config.json, *.safetensors) or verl's global_step_N. "
+        "A run's own are RUN/stages/NN-name/final"
+    )
+
+
+def evaluate_checkpoint(
+    recipe: Recipe, checkpoint: Path, out: Path, display: Display, *, split: str, limit: int | None, blank: bool
+) -> dict[str, Any]:
+    """One checkpoint on a split of a recipe's env; writes `out`, which must not exist yet."""
+    model = find_checkpoint(checkpoint)
+    env = open_env(recipe, splits=[split])
+    if out.exists():
+        raise RecipeError(f"{out} exists already. Give another folder with --out")
+    try:
+        build(env, out / "data", splits=[split])
+    except EnvError as error:
+        raise RecipeError(str(error)) from None
+    variants = [Variant(name="checkpoint", model=str(model.absolute()))]
+    if blank:
+        variants.append(Variant(name="checkpoint" + BLANK, model=variants[0].model, blank=True))
+    data, memory = out.absolute() / "data" / f"{split}.parquet", processes.Memory()
+    display.begin("eval", f"greedy answers on split '{split}' through vLLM")
+    answers = out.absolute() / "answers"
+    with processes.signals_as_interrupts():
+        generate(recipe, variants, data=data, limit=limit, out=answers, owner=out.absolute(), memory=memory)
+    options = {"resamples": 5000, "seed": recipe.seed}
+    scored = {v.name: score(recipe, data, limit, answers / f"{v.name}.jsonl") for v in variants}
+    results = {
+        "checkpoint": str(checkpoint),
+        "env": recipe.env.id,
+        "split": split,
+        "n": len(scored["checkpoint"]),
+        "variants": {name: figures(rows, **options) for name, rows in scored.items()},
+        "majority": _majority(scored["checkpoint"]),
+    }
+    _write(out, results, scored)
+    return results
+
+
 def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> dict[str, Any]:
-    """The evaluation of a recipe; writes `eval/`."""
+    """The evaluation of a recipe; writes `eval/`. What stands there is kept: the test split is touched once."""
     recipe = run.recipe
     spec = recipe.eval
     assert spec is not None
+    if (run.eval / "results.json").exists():
+        return dict(json.loads((run.eval / "results.json").read_text()))
     stages = list(dict.fromkeys((spec.before, spec.after, *spec.compare)))
     variants = [Variant(name=name, model=str(run.final(name))) for name in stages]
     if spec.blank:
@@ -146,12 +199,10 @@ def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> 
         limit=spec.limit,
         out=answers,
         owner=run.path,
-        display=display,
         memory=memory,
     )
     scored = {v.name: score(recipe, data, spec.limit, answers / f"{v.name}.jsonl") for v in variants}
     options = {"resamples": spec.resamples, "seed": recipe.seed}
-    label, share = majority_share([row["target"] for row in scored[spec.after]])
     results = {
         "split": spec.split,
         "n": len(scored[spec.after]),
@@ -166,11 +217,18 @@ def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> 
         "compare_gain": {
             other: paired_gain(scored[spec.before], scored[other], "correct", **options) for other in spec.compare
         },
-        "majority": {"label": label, "share": share},
+        "majority": _majority(scored[spec.after]),
     }
-    predictions = [
-        json.dumps({"variant": name, **row}, ensure_ascii=False) for name, rows in scored.items() for row in rows
-    ]
-    write_atomic(run.eval / "predictions.jsonl", "\n".join(predictions) + "\n")
-    write_json(run.eval / "results.json", results)
+    _write(run.eval, results, scored)
     return results
+
+
+def _majority(scored: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    label, share = majority_share([row["target"] for row in scored])
+    return {"label": label, "share": share}
+
+
+def _write(folder: Path, results: dict[str, Any], scored: Mapping[str, Sequence[dict[str, Any]]]) -> None:
+    lines = [json.dumps({"variant": name, **row}, ensure_ascii=False) for name, rows in scored.items() for row in rows]
+    write_atomic(folder / "predictions.jsonl", "\n".join(lines) + "\n")
+    write_json(folder / "results.json", results)

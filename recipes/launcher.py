@@ -6,7 +6,6 @@ import importlib.metadata
 import platform
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,7 @@ from .preflight import check_installed, check_machine, open_env, used_splits
 from .prepare import PrepareJob
 from .run_folder import RunFolder, write_atomic, write_json
 from .schema import Recipe, RFTStage
-from .stages import run_stage
+from .stages import run_stage, start_model
 from .summary import summarise
 from .tiny import TinyModel
 
@@ -40,13 +39,15 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
     check_machine(recipe, path)
     env = open_env(recipe)
     run = RunFolder(path, recipe)
-    _check_verl(recipe)
+    configs = _compose(run)
     fresh = not run.path.exists()
     memory = processes.Memory()
     with run.locked(), processes.signals_as_interrupts():
         run.claim()
         processes.end_all(run.path)  # what a killed launcher may have left
         try:
+            for name, text in configs.items():
+                write_atomic(run.verl_config(name), text)
             _prepare(run, env, display, memory)
         except BaseException:
             if fresh:
@@ -76,7 +77,7 @@ def dry_run(recipe: Recipe, path: Path, display: Display) -> None:
         facts = env.describe(split)
         display.say(f"data: {split}: {facts['rows']} rows, majority class {facts['majority_share']:.3f}")
     display.say(f"reward: {compose_reward(recipe.reward).formula}")
-    for name, text in _check_verl(recipe).items():
+    for name, text in _compose(RunFolder(path, recipe)).items():
         display.say(f"\n# verl's configuration of stage '{name}': verl accepts it\n{text}")
     if recipe.profile == "gpu":
         display.say(f"# on CUDA machines verl {importlib.metadata.version('verl')} wants: {', '.join(_gpu_pins())}")
@@ -88,21 +89,14 @@ def _gpu_pins() -> list[str]:
     return sorted(line.split(";")[0].strip() for line in wanted if '"vllm"' in line and "==" in line.split(";")[0])
 
 
-def _check_verl(recipe: Recipe) -> dict[str, str]:
-    """Every RFT stage's configuration as text, accepted by verl; written nowhere but to a temporary folder."""
-    stages = [stage for stage in recipe.stages if isinstance(stage, RFTStage)]
-    if not stages:
-        return {}
-    with tempfile.TemporaryDirectory() as folder:
-        files = []
-        for stage in stages:
-            place = Path("RUN")
-            model = "RUN/model" if isinstance(recipe.model, TinyModel) else recipe.model.path
-            config = verl_config.compose(recipe, stage, place / stage.name, model=model, data=place / "data")
-            files.append(Path(folder) / f"{stage.name}.yaml")
-            verl_config.write(config, files[-1])
-        verl_config.validate(recipe, files)
-        return {file.stem: file.read_text() for file in files}
+def _compose(run: RunFolder) -> dict[str, str]:
+    """verl's configuration of every RFT stage that is still to be run for the first time, accepted by verl."""
+    stages = [
+        (stage, run.stage(stage.name), start_model(run, stage))
+        for stage in run.recipe.stages
+        if isinstance(stage, RFTStage) and not run.verl_config(stage.name).exists()
+    ]
+    return verl_config.compose(run.recipe, stages, run.data) if stages else {}
 
 
 def _prepare(run: RunFolder, env: Env, display: Display, memory: processes.Memory) -> None:

@@ -10,11 +10,14 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -23,27 +26,38 @@ from .errors import RunError
 MARKER = "MEDRFT_RUN"
 GRACE_SECONDS = 10.0
 TICK_SECONDS = 0.5
+ROUNDS = 3
 MEMORY_TICK_SECONDS = 3.0
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-# Lines that say nothing of the cause, at the end of nearly every log of Ray or vLLM.
-_NOISE = (
-    "Traceback",
-    "During handling",
-    "The above exception",
-    "^^^",
-    'File "',
-    "INFO",
-    "WARNING",
-    "DeprecationWarning",
+# In front of a worker's line: terminal colours, Ray's "(TaskRunner pid=12, ip=...)", "[repeated 3x ...]" behind it.
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_WORKER = re.compile(r"^(\((?:[\w.:-]+ )?pid=\d+[^)]*\)|\([\w.]+\))\s*")
+# The last line of a traceback: a class name in front, at the line's beginning, or a command's own "error: ...".
+_RAISED = re.compile(
+    r"^(?:E\s+)?([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Failure|Exit|Died)|error|ERROR)(\b|\(.*?\)): ?\S"
 )
+_BARE = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception)$")
+_WARNING = re.compile(r"\b\w*Warning\b|\bWARN(?:ING)?\b|\bINFO\b|\bDEBUG\b")
+# Data files are told by their last name alone: a folder may be called after a patient.
+_PATH = re.compile(
+    r"""(?<=')/[^']+/(?=[^'/]+')|(?<=")/[^"]+/(?=[^"/]+")|(?<![\w.'"/])(?:/[^\s/'":,()]+)+/(?=[^\s/'":,()])"""
+)
+TOLD_CHARACTERS = 300
+
+# Loaded before any fork: between fork and exec a child of a threaded process may not load anything.
+try:
+    _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True)
+    _LIBC.prctl  # noqa: B018  absent outside of Linux
+except (OSError, AttributeError):
+    _LIBC = None
 
 
 def _prctl(option: int, value: int) -> None:
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+    if _LIBC is not None:
+        _LIBC.prctl(option, value, 0, 0, 0)
 
 
 def _die_with_parent() -> None:
@@ -60,18 +74,52 @@ def marked(run: Path) -> list[psutil.Process]:
     return found
 
 
-def end_all(run: Path) -> int:
-    """End every process of this run: a request first, then no more asking. Returns how many there were."""
-    processes = {process.pid: process for process in [*psutil.Process().children(recursive=True), *marked(run)]}
-    for process in processes.values():
-        with contextlib.suppress(psutil.Error):
-            process.terminate()
-    _, alive = psutil.wait_procs(list(processes.values()), timeout=GRACE_SECONDS)
-    for process in alive:
-        with contextlib.suppress(psutil.Error):
-            process.kill()
-    psutil.wait_procs(alive, timeout=GRACE_SECONDS)
-    return len(processes)
+def end_all(run: Path, known: Collection[psutil.Process] = ()) -> int:
+    """End every process of this run: a request first, then no more asking. Returns how many there were.
+
+    known: processes that are of this run although they may have lost the marker.
+    """
+    ended: set[psutil.Process] = set()
+    with _undisturbed():
+        for _ in range(ROUNDS):  # a supervisor may have started another while it was itself being ended
+            processes = {*known, *marked(run)} - ended
+            if not processes:
+                break
+            for process in processes:
+                with contextlib.suppress(psutil.Error):
+                    process.terminate()
+            _, alive = psutil.wait_procs(list(processes), timeout=GRACE_SECONDS)
+            for process in alive:
+                with contextlib.suppress(psutil.Error):
+                    process.kill()
+            psutil.wait_procs(alive, timeout=GRACE_SECONDS)
+            ended |= processes
+    return len(ended)
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C does not leave half of the processes behind: it counts once they are ended."""
+    came: list[int] = []
+    numbers = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+    with _handlers({number: lambda number, _: came.append(number) for number in numbers}):
+        yield
+    if came:
+        raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _handlers(handlers: Mapping[signal.Signals, Callable[[int, Any], None]]) -> Iterator[None]:
+    """Signal handlers for a while. Only the main thread may set them; elsewhere things stay as they are."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 class Memory:
@@ -100,17 +148,34 @@ def _pss(process: psutil.Process) -> int:
         return 0
 
 
-def tell(log: Path, count: int = 6) -> list[str]:
-    """The few lines of a log that say what went wrong: the last ones that look like an error."""
+def tell(log: Path, count: int = 6, *, since: int = 0) -> list[str]:
+    """The few lines of a log that say what went wrong: those that end a traceback, else the last ones.
+
+    since: the byte where the present attempt begins; what an earlier one said is another matter.
+    """
     try:
         with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 200_000))
-            lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+            file.seek(max(since, log.stat().st_size - 200_000))
+            text = file.read().decode(errors="replace")
     except OSError:
         return []
-    telling = [line for line in lines if ("Error" in line or "error:" in line) and not any(n in line for n in _NOISE)]
-    unique = list(dict.fromkeys(telling or lines))
-    return [line[:300] for line in unique[-count:]]
+    lines = [line for line in map(_plain, re.split(r"[\r\n]+", text)) if line and not line.startswith("$ ")]
+    telling = [line for line in lines if _RAISED.match(line) or _BARE.match(line)]
+    telling = [line for line in telling if not _WARNING.search(line.split(":")[0])]
+    # The last of equal ones: with the order of the log, the cause of the end comes last.
+    unique = list(dict.fromkeys(reversed(telling or [line for line in lines if not _WARNING.search(line)] or lines)))
+    return [_brief(line) for line in reversed(unique[:count])]
+
+
+def _plain(line: str) -> str:
+    line = _COLOUR.sub("", line)
+    line = _WORKER.sub("", "".join(c for c in line if c.isprintable() or c == "\t").strip())
+    return line.strip()
+
+
+def _brief(line: str) -> str:
+    line = _PATH.sub(".../", line)
+    return line if len(line) <= TOLD_CHARACTERS else line[: TOLD_CHARACTERS - 3] + "..."
 
 
 def run(
@@ -136,11 +201,13 @@ def run(
         RunError: it hung, or it ended with another exit code than 0. By then nothing of it runs any more.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    not_ours = set(psutil.Process().children(recursive=True))
     log.parent.mkdir(parents=True, exist_ok=True)
     try:
         with log.open("ab") as out:
             out.write(f"\n$ {' '.join(argv)}\n".encode())
             out.flush()
+            began = out.tell()
             child = subprocess.Popen(
                 argv,
                 stdin=subprocess.DEVNULL,
@@ -152,15 +219,16 @@ def run(
                 # SPT_NOENV: Ray and vLLM rename their processes over the environment, and the marker with it.
                 env={**env, MARKER: str(folder), "SPT_NOENV": "1"},
             )
-        _watch(child, what, log, progress, start_seconds, step_seconds, memory, tick)
+        _watch(child, what, log, began, progress, start_seconds, step_seconds, memory, tick)
     finally:
-        end_all(folder)
+        end_all(folder, set(psutil.Process().children(recursive=True)) - not_ours)
 
 
 def _watch(
     child: subprocess.Popen[bytes],
     what: str,
     log: Path,
+    began: int,
     progress: Callable[[], int],
     start_seconds: float,
     step_seconds: float,
@@ -182,16 +250,25 @@ def _watch(
                 f"{what} made no progress for {limit:.0f} s (a hung weight sync or a dead worker) and was ended. "
                 "Run the same command again to go on from the last checkpoint",
                 log=str(log),
-                lines=tell(log),
+                lines=tell(log, since=began),
             )
     tick()
     if code != 0:
-        how = f"was killed by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+        how = f"was killed by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
         raise RunError(
             f"{what} {how}. Run the same command again to go on from the last checkpoint",
             log=str(log),
-            lines=tell(log),
+            lines=tell(log, since=began),
         )
+
+
+def _signal(number: int) -> str:
+    if number == signal.SIGKILL:
+        return "SIGKILL (by somebody, or by the system for want of memory)"
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"
 
 
 @contextlib.contextmanager
@@ -201,9 +278,5 @@ def signals_as_interrupts() -> Iterator[None]:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
-    try:
+    with _handlers({signal.SIGTERM: interrupt, signal.SIGHUP: interrupt}):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -6,7 +6,7 @@ RUN/
   summary.json         figures of the whole run: seconds, memory, our share of a step
   model/               the start checkpoint, if the recipe builds one
   data/                one Parquet file a split, manifest.json with counts and hashes
-  stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl log.txt final/ done.json
+  stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl verl.yaml log.txt final/ done.json
   eval/                results.json predictions.jsonl table.md log.txt
 """
 
@@ -64,6 +64,10 @@ class RunFolder:
     def final(self, name: str) -> Path:
         """The Hugging Face folder a finished stage leaves."""
         return self.stage(name) / "final"
+
+    def verl_config(self, name: str) -> Path:
+        """verl's complete configuration of an RFT stage."""
+        return self.stage(name) / "verl.yaml"
 
     def is_done(self, name: str) -> bool:
         return (self.stage(name) / "done.json").exists()

@@ -88,8 +88,6 @@ def _rft(run: RunFolder, stage: RFTStage, folder: Path, display: Display, memory
     done = repair_tracker(checkpoints)
     if done < stage.steps:
         attempt = metrics.next_attempt(folder)
-        config = verl_config.compose(run.recipe, stage, folder, model=start_model(run, stage), data=run.data)
-        verl_config.write(config, folder / "verl.yaml")
         goes_on = f", going on from step {done}" if done else ""
         what = f"{stage.steps} steps of {stage.prompts} x {stage.rollouts} responses in verl{goes_on}"
         display.begin(stage.name, what, stage.steps)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .errors import RecipeError
 from .schema import Recipe, RFTStage
-
-if TYPE_CHECKING:
-    from omegaconf import DictConfig
+from .verl_compose import ComposeJob, StageKeys
 
 HERE = Path(__file__).parent
 
@@ -74,42 +74,6 @@ def settings(recipe: Recipe, stage: RFTStage, folder: Path, *, model: Path | str
     return keys
 
 
-def compose(recipe: Recipe, stage: RFTStage, folder: Path, *, model: Path | str, data: Path) -> DictConfig:
-    """verl's whole configuration for this stage.
-
-    Raises:
-        RecipeError: the recipe's `verl:` names a key that verl does not have.
-    """
-    import hydra
-    from omegaconf import OmegaConf, open_dict
-    from omegaconf.errors import OmegaConfBaseException
-
-    with hydra.initialize_config_module("medrft.recipes.config", version_base=None):
-        config = hydra.compose(config_name=recipe.profile)
-    with open_dict(config):
-        for key, value in settings(recipe, stage, folder, model=model, data=data).items():
-            OmegaConf.update(config, key, value, force_add=True)
-    OmegaConf.set_struct(config, True)
-    for key, value in stage.verl.items():
-        plain = key.removeprefix("+")
-        try:
-            OmegaConf.update(config, plain, value, force_add=key.startswith("+"))
-        except OmegaConfBaseException:
-            raise RecipeError(
-                f"stages.{stage.name}.verl names '{plain}', which verl's configuration does not have. "
-                f"Write '+{plain}' to add a key all the same"
-            ) from None
-    return config
-
-
-def write(config: DictConfig, file: Path) -> None:
-    """As one YAML that `verl.trainer.main_ppo --config-path --config-name` reads without any default list."""
-    from omegaconf import OmegaConf
-
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(OmegaConf.to_yaml(config))
-
-
 def command(file: Path) -> list[str]:
     return [
         *(sys.executable, "-m", "verl.trainer.main_ppo"),
@@ -141,19 +105,34 @@ def environment(recipe: Recipe, metrics: Path | None = None) -> dict[str, str]:
     return env
 
 
-def validate(recipe: Recipe, files: list[Path]) -> None:
-    """verl's own validation of composed configurations, in a process of its own: importing verl takes seconds and
-    fixes the platform for good.
+def compose(recipe: Recipe, stages: Sequence[tuple[RFTStage, Path, str]], data: Path) -> dict[str, str]:
+    """verl's complete configuration of each stage as YAML, by stage name. stages: (stage, its folder, start model).
 
     Raises:
-        RecipeError: verl refuses one.
+        RecipeError: verl refuses one, or the recipe's `verl:` names a key that verl does not have.
     """
-    done = subprocess.run(
-        [sys.executable, "-m", "medrft.recipes.verl_check", *map(str, files)],
-        env=environment(recipe),
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode != 0:
-        last = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        raise RecipeError(f"verl refuses this configuration: {last[-1] if last else 'no reason given'}")
+    with tempfile.TemporaryDirectory() as folder:
+        job = ComposeJob(
+            profile=recipe.profile,
+            stages=[
+                StageKeys(
+                    stage=stage.name,
+                    keys=settings(recipe, stage, place, model=model, data=data),
+                    extra=stage.verl,
+                    out=Path(folder) / f"{stage.name}.yaml",
+                )
+                for stage, place, model in stages
+            ],
+        )
+        file = Path(folder) / "job.json"
+        file.write_text(job.model_dump_json())
+        done = subprocess.run(
+            [sys.executable, "-m", "medrft.recipes.verl_compose", str(file)],
+            env=environment(recipe),
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode != 0:
+            said = [line for line in done.stderr.splitlines() if line.strip()]
+            raise RecipeError(said[-1] if said else "verl's configuration could not be composed, for no reason given")
+        return {stage.stage: stage.out.read_text() for stage in job.stages}
