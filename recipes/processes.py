@@ -35,6 +35,8 @@ _PR_SET_CHILD_SUBREAPER = 36
 # In front of a worker's line: terminal colours, Ray's "(TaskRunner pid=12, ip=...)", "[repeated 3x ...]" behind it.
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _WORKER = re.compile(r"^(\((?:[\w.:-]+ )?pid=\d+[^)]*\)|\([\w.]+\))\s*")
+_STAMP = re.compile(r"^(?:ERROR|CRITICAL) [\d-]+ [\d:.,]+ \[[^\]]*\]\s*")
+_REPEATED = re.compile(r"\s*\[repeated \d+x[^\]]*\].*$")
 # The last line of a traceback: a class name in front, at the line's beginning, or a command's own "error: ...".
 _RAISED = re.compile(
     r"^(?:E\s+)?([A-Za-z_][\w.]*(?:Error|Exception|Interrupt|Failure|Exit|Died)|error|ERROR)(\b|\(.*?\)): ?\S"
@@ -170,7 +172,7 @@ def tell(log: Path, count: int = 6, *, since: int = 0) -> list[str]:
 def _plain(line: str) -> str:
     line = _COLOUR.sub("", line)
     line = _WORKER.sub("", "".join(c for c in line if c.isprintable() or c == "\t").strip())
-    return line.strip()
+    return _REPEATED.sub("", _STAMP.sub("", line)).strip()
 
 
 def _brief(line: str) -> str:
