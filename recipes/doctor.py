@@ -20,6 +20,7 @@ from typing import Literal
 
 import psutil
 from medrft.envs import DATA_VARIABLE, data_folder
+from rich.markup import escape
 from rich.table import Table
 
 from .processes import MARKER
@@ -90,7 +91,7 @@ def as_table(checks: list[Check]) -> Table:
     made.add_column("what was seen, and what to do", overflow="fold")
     for check in checks:
         said = f"{check.said}\n→ {check.remedy}" if check.remedy else check.said
-        made.add_row(check.name, f"[{STYLES[check.state]}]{check.state}[/]", said.replace("[", "\\["))
+        made.add_row(check.name, f"[{STYLES[check.state]}]{check.state}[/]", escape(said))
     return made
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from medrft.envs import EnvError, available_envs, get_env, get_spec
 from medrft.rewards import PRESETS, available, compose
 from rich.console import Group
+from rich.markup import escape
 from rich.table import Table
 
 from . import load
@@ -36,10 +37,10 @@ def _rewards() -> Group:
     for reward in available():
         low, high = reward.range
         targets = ", ".join(target.__name__.lower() for target in reward.needs) or "any"
-        single.add_row(reward.id, f"{low:g} to {high:g}", targets, reward.summary)
+        single.add_row(reward.id, f"{low:g} to {high:g}", targets, escape(reward.summary))
     composed = _table("composed rewards, by name: `reward: NAME` in a recipe", "name", "formula")
     for name in PRESETS:
-        composed.add_row(name, compose(name).formula)
+        composed.add_row(name, escape(compose(name).formula))
     return Group(single, composed)
 
 
@@ -49,13 +50,13 @@ def _envs() -> Group:
         try:
             task = get_spec(env_id).task.kind
         except EnvError as error:
-            made.add_row(env_id, "", str(error))
+            made.add_row(env_id, "", escape(str(error)))
             continue
         try:
             env = get_env(env_id)
             rows = ", ".join(f"{split} {env.describe(split)['rows']}" for split in env.splits)
         except EnvError as error:
-            rows = str(error)
+            rows = escape(str(error))
         made.add_row(env_id, task, rows)
     return Group(made)
 
@@ -66,9 +67,9 @@ def _recipes() -> Group:
         try:
             recipe = load.load(str(file))
         except RecipeError as error:
-            made.add_row(name, "", str(error))
+            made.add_row(name, "", escape(str(error)))
             continue
-        made.add_row(name, recipe.profile, recipe.about)
+        made.add_row(name, recipe.profile, escape(recipe.about))
     return Group(made)
 
 
