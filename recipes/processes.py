@@ -51,15 +51,14 @@ TOLD_CHARACTERS = 300
 
 # Loaded before any fork: between fork and exec a child of a threaded process may not load anything.
 try:
-    _LIBC: ctypes.CDLL | None = ctypes.CDLL(None, use_errno=True)
-    _LIBC.prctl  # noqa: B018  absent outside of Linux
-except (OSError, AttributeError):
-    _LIBC = None
+    _LIBC_PRCTL: Callable[..., int] | None = ctypes.CDLL(None).prctl
+except (OSError, AttributeError):  # absent outside of Linux
+    _LIBC_PRCTL = None
 
 
 def _prctl(option: int, value: int) -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(option, value, 0, 0, 0)
+    if _LIBC_PRCTL is not None:
+        _LIBC_PRCTL(option, value, 0, 0, 0)
 
 
 def _die_with_parent() -> None:
