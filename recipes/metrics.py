@@ -6,8 +6,10 @@ checkpoint are done again: of two attempts at a step the later one counts.
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +29,22 @@ def read_metrics(stage: Path) -> list[dict[str, Any]]:
     """All steps in order: `{"step": 7, "data": {"sft/loss": ...}}`. A half-written last line is left out."""
     steps: dict[int, dict[str, Any]] = {}
     for file in sorted((stage / ATTEMPTS).glob("*.jsonl")):
-        for line in file.read_text().splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            steps[int(record["step"])] = record
+        with contextlib.suppress(FileNotFoundError):
+            stat = file.stat()
+            steps |= {int(record["step"]): record for record in _attempt(file, stat.st_size, stat.st_mtime_ns)}
     return [steps[step] for step in sorted(steps)]
+
+
+@lru_cache(maxsize=16)
+def _attempt(file: Path, size: int, changed: int) -> tuple[dict[str, Any], ...]:
+    """The records of one attempt. The display asks twice a second, so a file is read again only when it has grown."""
+    records = []
+    for line in file.read_text(encoding="utf-8", errors="replace").split("\n"):
+        with contextlib.suppress(ValueError):
+            record = json.loads(line)
+            if isinstance(record, dict) and isinstance(record.get("data"), dict) and "step" in record:
+                records.append(record)
+    return tuple(records)
 
 
 def write_metrics(stage: Path) -> None:
