@@ -27,8 +27,15 @@ def mean_interval(values: Sequence[float], groups: Sequence[str], *, resamples: 
     """The mean over samples, resampled by group (patient), so that a patient's images count as one draw.
 
     Feed it differences `after - before` of the same samples for the paired interval of a gain.
+
+    Raises:
+        ValueError: nothing to average, values that are not finite, or not one group a value.
     """
+    if not len(values) or len(values) != len(groups):
+        raise ValueError(f"expected one group a value and at least one, but got {len(values)} and {len(groups)}")
     x = np.asarray(values, dtype=float)
+    if not np.isfinite(x).all():
+        raise ValueError("expected finite values")
     _, index = np.unique(np.asarray(groups), return_inverse=True)
     sums, counts = np.bincount(index, weights=x), np.bincount(index).astype(float)
     mean = float(x.mean())
@@ -52,6 +59,12 @@ def mean_interval(values: Sequence[float], groups: Sequence[str], *, resamples: 
 
 
 def majority_share(labels: Sequence[str]) -> tuple[str, float]:
-    """The most frequent class and its share: what a constant answer scores."""
+    """The most frequent class and its share: what a constant answer scores.
+
+    Raises:
+        ValueError: no labels.
+    """
+    if not labels:
+        raise ValueError("expected at least one label")
     label, count = Counter(labels).most_common(1)[0]
     return label, count / len(labels)
