@@ -36,6 +36,7 @@ class Display:
         self._stage = ""
         self._total = 0
         self._shown = -1
+        self._first: int | None = None
         self._next = 0.0
         self._begun = 0.0
 
@@ -59,6 +60,7 @@ class Display:
         """total: the number of steps, 0 where there are none to count."""
         self.say(f"{stage}: {what}")
         self._stage, self._total, self._shown, self._begun = stage, total, -1, time.monotonic()
+        self._first = None
         self._next = time.monotonic() + PLAIN_EVERY_SECONDS
         if self._live:
             if self._task is not None:
@@ -67,10 +69,12 @@ class Display:
             self._line.plain = "  starting"
 
     def steps(self, records: Sequence[dict[str, Any]]) -> None:
-        """The stage's metrics so far."""
+        """The stage's metrics so far, those of earlier attempts included."""
+        step = int(records[-1]["step"]) if records else 0
+        if self._first is None:
+            self._first = step  # what an earlier attempt did took none of this one's time
         if not records:
             return
-        step = int(records[-1]["step"])
         if step == self._shown and self._live is None:
             return
         text = self._describe(records, step)
@@ -88,7 +92,7 @@ class Display:
         for name, key in _shown_keys(recent[-1]["data"]):
             values = series(recent, key)
             parts.append(f"{name} {sum(values) / len(values):.3f}")
-        seconds = _seconds_a_step(recent, time.monotonic() - self._begun, step)
+        seconds = _seconds_a_step(recent, time.monotonic() - self._begun, step - (self._first or 0))
         left = max(self._total - step, 0) * seconds
         parts.append(f"{seconds:.1f} s/step")
         parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
