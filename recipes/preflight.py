@@ -92,6 +92,8 @@ def check_machine(recipe: Recipe, run: Path) -> None:
     port = recipe.resources.dashboard_port
     if port:
         with socket.socket() as probe:
+            # As servers do: a port is free again although the last connections to it are still being forgotten.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
