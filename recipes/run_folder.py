@@ -26,13 +26,17 @@ import yaml
 from .errors import RecipeError, RunError
 from .schema import Recipe
 
+RECIPE = "recipe.yaml"
+LOCK = "lock"
+SHOWN = 60
+
 
 def write_atomic(path: Path, text: str) -> None:
     """Write a whole file or nothing: a reader never sees half of it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(text)
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
@@ -51,7 +55,7 @@ class RunFolder:
     """Paths of a run, and the questions asked of it."""
 
     def __init__(self, path: Path, recipe: Recipe) -> None:
-        self.path = path.absolute()
+        self.path = path.resolve()  # one folder, one name: processes of a run are found by it
         self.recipe = recipe
         self.data = self.path / "data"
         self.model = self.path / "model"
@@ -74,29 +78,49 @@ class RunFolder:
 
     def claim(self) -> None:
         """Make the folder this recipe's, or see that it is; anything else is refused and left as it was."""
+        self.check()
+        file = self.path / RECIPE
+        if not file.exists():
+            write_atomic(file, yaml.safe_dump(self.recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+    def check(self) -> None:
+        """See that the folder is this recipe's, or free to become it. Writes nothing.
+
+        Raises:
+            RecipeError: it holds something else.
+        """
         resolved = self.recipe.model_dump(mode="json")
-        file = self.path / "recipe.yaml"
-        if file.exists():
-            try:
-                other = yaml.safe_load(file.read_text())
-            except yaml.YAMLError:
-                other = None
-            if other != resolved:
-                raise RecipeError(
-                    f"{self.path} holds a run of another recipe ({_difference(other, resolved)}). "
-                    "Give another folder with --run, or the recipe this one was started with"
-                )
-        elif self.path.exists() and any(p.name != "lock" for p in self.path.iterdir()):
-            raise RecipeError(f"{self.path} is not empty and holds no run. Give another folder with --run")
-        else:
-            write_atomic(file, yaml.safe_dump(resolved, sort_keys=False, allow_unicode=True))
+        file = self.path / RECIPE
+        try:
+            held = sorted(entry.name for entry in self.path.iterdir()) if self.path.exists() else []
+            other = yaml.safe_load(file.read_text(encoding="utf-8")) if RECIPE in held else None
+        except (yaml.YAMLError, UnicodeDecodeError):
+            other = None
+        except OSError as error:
+            raise RecipeError(f"cannot read {self.path}: {error.strerror}. Give another folder with --run") from None
+        if RECIPE not in held:
+            # The lock, and the beginnings of a recipe.yaml whose writer was killed, are no reason to refuse.
+            if any(name != LOCK and not name.startswith(f".{RECIPE}.") for name in held):
+                raise RecipeError(f"{self.path} is not empty and holds no run. Give another folder with --run")
+        elif not isinstance(other, dict):
+            raise RecipeError(f"{file} cannot be read as a recipe. Give another folder with --run")
+        elif other != resolved:
+            raise RecipeError(
+                f"{self.path} holds a run of another recipe ({_difference(other, resolved)}). "
+                "Give another folder with --run, or the recipe this one was started with"
+            )
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; the lock falls with the process, however it ends."""
+        """Hold the folder for this process; the lock falls with the process, however it ends.
+
+        Raises:
+            RecipeError: another process holds it, or it is somebody else's, which gets no lock put into it.
+        """
+        self.check()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            handle = (self.path / "lock").open("a+")
+            handle = (self.path / LOCK).open("a+")
         except OSError as error:
             raise RecipeError(
                 f"cannot write to {self.path}: {error.strerror}. Give another folder with --run"
@@ -126,4 +150,9 @@ def _difference(old: Any, new: Any, at: str = "") -> str:
         for index, (a, b) in enumerate(zip(old, new, strict=True)):
             if a != b:
                 return _difference(a, b, f"{at}[{index}]")
-    return f"{at or 'recipe'} is {old!r} there and {new!r} here"
+    return f"{at or 'recipe'} is {_shown(old)} there and {_shown(new)} here"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
