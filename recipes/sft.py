@@ -5,8 +5,10 @@ The loss is the cross-entropy of the response's tokens alone; the prompt and the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -66,7 +68,6 @@ def main(job: SFTJob) -> None:
     declare_missing_operators()
     import torch
     from transformers import AutoModelForImageTextToText, AutoProcessor, Trainer, TrainerCallback, TrainingArguments
-    from transformers.trainer_utils import get_last_checkpoint
 
     stage = job.stage
     torch.set_num_threads(os.cpu_count() or 1)
@@ -75,13 +76,18 @@ def main(job: SFTJob) -> None:
         job.model, dtype=torch.bfloat16 if job.bf16 else torch.float32, attn_implementation="sdpa"
     )
     rows = list(read_rows(job.data / f"{stage.split}.parquet", stage.limit))
-    micro = stage.micro_batch_size or stage.batch_size
+    ranks = int(os.environ.get("WORLD_SIZE", "1"))
+    micro = stage.micro_batch_size or max(1, stage.batch_size // ranks)
+    if stage.batch_size % (micro * ranks):
+        raise SystemExit(
+            f"error: batch_size {stage.batch_size} is not a multiple of micro_batch_size {micro} on {ranks} devices"
+        )
 
     class _Metrics(TrainerCallback):  # type: ignore[misc]
         """metrics.jsonl: one line a step, as the RFT stages write it."""
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
-            if logs and "loss" in logs:
+            if state.is_world_process_zero and logs and "loss" in logs:
                 with job.metrics.open("a") as file:
                     file.write(json.dumps({"step": state.global_step, "data": {"sft/loss": logs["loss"]}}) + "\n")
 
@@ -92,7 +98,7 @@ def main(job: SFTJob) -> None:
             output_dir=str(checkpoints),
             max_steps=stage.steps,
             per_device_train_batch_size=micro,
-            gradient_accumulation_steps=stage.batch_size // micro,
+            gradient_accumulation_steps=stage.batch_size // (micro * ranks),
             learning_rate=stage.lr,
             lr_scheduler_type=stage.lr_schedule,
             warmup_steps=stage.lr_warmup_steps,
@@ -114,14 +120,25 @@ def main(job: SFTJob) -> None:
         data_collator=_Collator(processor),
         callbacks=[_Metrics()],
     )
-    last = get_last_checkpoint(str(checkpoints)) if checkpoints.is_dir() else None
-    trainer.train(resume_from_checkpoint=last)
+    trainer.train(resume_from_checkpoint=last_whole_checkpoint(checkpoints))
     # Beside its final name first: a folder of that name is complete.
-    partial = job.folder / "final.partial"
+    partial, final = job.folder / "final.partial", job.folder / "final"
     trainer.save_model(str(partial))
-    processor.save_pretrained(partial)
-    processor.tokenizer.save_pretrained(partial)
-    partial.rename(job.folder / "final")
+    if trainer.is_world_process_zero():
+        processor.save_pretrained(partial)
+        processor.tokenizer.save_pretrained(partial)
+        shutil.rmtree(final, ignore_errors=True)  # there if an earlier attempt was killed right after this line
+        partial.rename(final)
+
+
+def last_whole_checkpoint(checkpoints: Path) -> str | None:
+    """The newest checkpoint to go on from, None for none. The Trainer writes a checkpoint in place and its
+    `trainer_state.json` last: without it, a kill came in between, and the Trainer would fail on it at every start."""
+    whole = {}
+    for state in checkpoints.glob("checkpoint-*/trainer_state.json"):
+        with contextlib.suppress(ValueError, OSError):
+            whole[int(json.loads(state.read_text())["global_step"])] = state.parent
+    return str(whole[max(whole)]) if whole else None
 
 
 class _Rows:
