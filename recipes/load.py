@@ -66,7 +66,7 @@ def load(name: str, sets: Sequence[str] = (), profile: str | None = None) -> Rec
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(f"{path}: {_sentence(error, data)}") from None
+        raise RecipeError(f"{path}: {' '.join(_sentence(error, data).split())}") from None
     try:
         compose(recipe.reward)
         get_spec(recipe.env.id, recipe.env.overrides)
@@ -207,6 +207,9 @@ def _words(kind: str, message: str) -> str:
     if kind == "too_short":
         return "expected at least one item"
     message = message.removeprefix("Value error, ")
+    message = message.replace(
+        "input should be a valid dictionary or instance of RewardSpec", "expected a preset's name or a mapping of keys"
+    )
     for theirs, ours in (("Input should be", "expected"), ("String should match pattern", "expected text like")):
         message = message.replace(theirs, ours)
     return " ".join(message.split())
