@@ -139,8 +139,8 @@ def find_checkpoint(path: Path) -> Path:
         if (folder / "config.json").is_file() and list(folder.glob("*.safetensors")):
             return folder
     raise RecipeError(
-        f"{path} is no checkpoint: expected a Hugging Face folder (config.json, *.safetensors) or verl's global_step_N. "
-        "A run's own are RUN/stages/NN-name/final"
+        f"{path} is no checkpoint: expected a Hugging Face folder (config.json, *.safetensors) or verl's "
+        "global_step_N. A run's own are RUN/stages/NN-name/final"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rich import box
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -74,16 +75,18 @@ def table(run: RunFolder, summary: dict[str, Any]) -> Group:
 
 def accuracy_table(results: dict[str, Any], names: list[tuple[str, str]]) -> Table:
     """A row for each variant, (key, label), and the majority class at the end."""
-    title = f"{results['n']} held-out images, greedy answers (95 % bootstrap intervals)"
-    made = Table(title=title, title_justify="left")
+    title = f"{results['n']} held-out images, greedy answers"
+    made = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     made.add_column("checkpoint")
-    for name in ("accuracy", "mean reward", "malformed"):
+    for name in ("accuracy [95 % interval]", "mean reward", "malformed"):
         made.add_column(name, justify="right")
     for key, label in names:
         figures = results["variants"].get(key)
         if figures:
-            made.add_row(label, _figure(figures["accuracy"]), _figure(figures["reward"]), f"{figures['malformed']:.3f}")
-    made.add_row(f"majority class ({results['majority']['label']})", f"{results['majority']['share']:.3f}", "", "")
+            made.add_row(
+                label, _figure(figures["accuracy"]), f"{figures['reward']['mean']:.3f}", f"{figures['malformed']:.3f}"
+            )
+    made.add_row(f"majority class: {results['majority']['label']}", f"{results['majority']['share']:.3f}", "", "")
     return made
 
 
@@ -91,7 +94,7 @@ def _rows(results: dict[str, Any]) -> list[tuple[str, str]]:
     before, after = results["before"], results["after"]
     names = [(before, f"before ({before})"), (after, f"after ({after})")]
     names += [(name, f"control ({name})") for name in results["compare"]]
-    return [*names, (after + BLANK, f"after ({after}), blank images")]
+    return [*names, (after + BLANK, "after, on blank images")]
 
 
 def _verdict(results: dict[str, Any]) -> Text:
@@ -111,10 +114,10 @@ def _verdict(results: dict[str, Any]) -> Text:
 
 
 def _rewards(stage: str, by_step: dict[str, list[float]]) -> Table:
-    made = Table(title=f"{stage}: mean over the responses of each part of the training", title_justify="left")
+    made = Table(title=f"{stage}: means over each fifth of the training", title_justify="left", box=box.SIMPLE_HEAD)
     made.add_column("component")
     for index in range(max(map(len, by_step.values()))):
-        made.add_column(f"part {index + 1}", justify="right")
+        made.add_column(f"{index + 1}/5", justify="right")
     for name, values in by_step.items():
         made.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in values))
     return made
