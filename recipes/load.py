@@ -63,6 +63,7 @@ def load(name: str, sets: Sequence[str] = (), profile: str | None = None) -> Rec
         _assign(data, assignment)
     if profile:
         data["profile"] = profile
+    _anchor_reward_files(data, path.absolute().parent)
     try:
         recipe = Recipe.model_validate(data)
     except ValidationError as error:
@@ -95,6 +96,20 @@ def _read(path: Path) -> dict[str, Any]:
         held = "is empty" if data is None else f"holds a {type(data).__name__}"
         raise RecipeError(f"{path}: a recipe is a mapping of keys, this file {held}")
     return data
+
+
+def _anchor_reward_files(data: Mapping[str, Any], folder: Path) -> None:
+    """`mine.py:name` stands beside the recipe, or in the current folder: verl's workers start in other ones."""
+    spec = data.get("reward")
+    if not isinstance(spec, dict):
+        return
+    parts = [spec.get(key) for key in ("gates", "terms")]
+    for item in (item for part in parts if isinstance(part, list) for item in part):
+        ref = item.get("reward") if isinstance(item, dict) else None
+        file, _, name = ref.rpartition(":") if isinstance(ref, str) else ("", "", "")
+        if file.endswith(".py"):
+            beside = folder / file
+            item["reward"] = f"{beside if beside.is_file() else Path(file).absolute()}:{name}"
 
 
 def _not_plain(data: Any) -> str | None:
