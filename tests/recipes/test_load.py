@@ -55,7 +55,10 @@ def test_the_recipes_that_come_with_it(monkeypatch, tmp_path):
         ("reward=v_rtf", "unknown reward preset 'v_rtf', did you mean 'v_rft'?"),
         ("reward={terms: [{reward: acuracy, weight: 1}]}", "unknown reward 'acuracy', did you mean 'accuracy'?"),
         ("reward={terms: [{reward: accuracy, wieght: 1}]}", "wieght is unknown, did you mean 'weight'"),
-        ("reward={terms: [{reward: ordinal, weight: 1, params: {credit: [2.0]}}]}", "credit[0] is 2.0, but input should be"),
+        (
+            "reward={terms: [{reward: ordinal, weight: 1, params: {credit: [2.0]}}]}",
+            "credit[0] is 2.0, but input should be",
+        ),
         ("model.image_size=9999", "'model.image_size': expected less than or equal to 448; got 9999"),
         ("model.vision_hidden=33", "'model.vision_hidden': expected a multiple of 32; got 33"),
         ("model=big", "'model': expected a mapping of keys; got 'big'"),
