@@ -34,7 +34,7 @@ class SFTJob(BaseModel):
     metrics: Path
 
 
-class _Collator:
+class Collator:
     """Rows -> one padded batch. Images go through the model's own processor."""
 
     def __init__(self, processor: Any) -> None:
@@ -117,7 +117,7 @@ def main(job: SFTJob) -> None:
             disable_tqdm=True,
         ),
         train_dataset=_Rows(rows),
-        data_collator=_Collator(processor),
+        data_collator=Collator(processor),
         callbacks=[_Metrics()],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(checkpoints))

@@ -16,7 +16,7 @@ from medrft.recipes import prepare  # noqa: E402
 from medrft.recipes.prepare import PrepareJob  # noqa: E402
 from medrft.recipes.rows import read_rows  # noqa: E402
 from medrft.recipes.schema import SFTStage  # noqa: E402
-from medrft.recipes.sft import SFTJob, _Collator, main  # noqa: E402
+from medrft.recipes.sft import SFTJob, Collator, main  # noqa: E402
 from medrft.recipes.tiny import TAGS, TinyModel, build_tiny_qwen3_vl  # noqa: E402
 
 SPEC = TinyModel(image_size=64, vision_hidden=32, vision_depth=2, text_hidden=64, text_depth=1, vocabulary=400)
@@ -109,7 +109,7 @@ def test_labels_are_the_response_and_its_end_alone(tiny, data):
         "word",
         " leading space, and much longer than any of the others: 1234567890",
     ]
-    batch = _Collator(processor)([Resized(*each) for each in zip(rows, sizes, answers, strict=True)])
+    batch = Collator(processor)([Resized(*each) for each in zip(rows, sizes, answers, strict=True)])
     for ids, labels, mask, answer in zip(
         batch["input_ids"], batch["labels"], batch["attention_mask"], answers, strict=True
     ):
