@@ -37,6 +37,8 @@ MIN_MEMORY = 8 * GIB
 PINS = re.compile(r"^\s*([A-Za-z0-9_.-]+)(?:\[[^]]*\])?==([^\s;]+)")
 INSTALL = "pip install -e '.[{extra}]' -c constraints.txt"
 
+CONSTRAINTS = Path(__file__).resolve().parent.parent / "constraints.txt"
+
 LOADS_IN_VERL = """
 import medrft.recipes.cpu.plugin  # says why, where verl would not
 import verl
@@ -124,9 +126,8 @@ def check_packages(extra: str | None) -> Check:
     return Check(name, "ok", f"[{extra}]: " + ", ".join(f"{p} {_version(p)}" for p in sorted(wanted)))
 
 
-def check_constraints() -> Check:
+def check_constraints(file: Path = CONSTRAINTS) -> Check:
     """Everything else against constraints.txt, where this is a checkout."""
-    file = Path(__file__).resolve().parent.parent / "constraints.txt"
     if not file.is_file():
         return Check("constraints", "skipped", "no constraints.txt here (not a checkout)")
     found = {match[1]: match[2] for line in file.read_text().splitlines() if (match := PINS.match(line))}

