@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -69,6 +71,15 @@ STUBBORN = """
     open("ready", "w").close()
     time.sleep(600)
 """
+
+
+@contextlib.contextmanager
+def sleeper(env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=env) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def daemons(folder: Path) -> list[int]:
@@ -170,16 +181,14 @@ def test_the_stubborn_are_killed(folder, monkeypatch):
 
 def test_other_children_of_the_caller_live_on(folder):
     """A notebook or a test runner has children of its own."""
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as mine:
+    with sleeper() as mine:
         start(folder, "pass")
         end_all(folder)
         assert mine.poll() is None
-        mine.kill()
 
 
 def test_two_runs_do_not_end_each_other(folder, tmp_path):
-    env = {**os.environ, MARKER: str(tmp_path / "another")}
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=env) as other:
+    with sleeper({**os.environ, MARKER: str(tmp_path / "another")}) as other:
         wait_for(lambda: marked(tmp_path / "another"))
         assert end_all(folder) == 0
         assert other.poll() is None

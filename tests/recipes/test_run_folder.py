@@ -112,13 +112,14 @@ def test_the_lock_is_told_and_falls_with_its_holder(recipe, recipe_file, tmp_pat
     command = [sys.executable, "-c", HOLDER, str(recipe_file), str(run.path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        assert holder.stdout.readline() == "held\n"
-        for _ in range(2):
-            refused = pytest.raises(RecipeError, match=rf"in use by another medrft \(process {holder.pid}\)")
-            with refused, run.locked():
-                pytest.fail("locked")
-        holder.kill()
-        holder.wait()
+        try:
+            assert holder.stdout.readline() == "held\n"
+            for _ in range(2):
+                refused = pytest.raises(RecipeError, match=rf"in use by another medrft \(process {holder.pid}\)")
+                with refused, run.locked():
+                    pytest.fail("locked")
+        finally:
+            holder.kill()
     with run.locked():
         assert (run.path / "lock").read_text() == str(os.getpid())
 
