@@ -12,6 +12,8 @@ from . import load as recipes
 from .display import Display
 from .errors import RecipeError, RunError
 
+INTERRUPTED = 130
+
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
 
@@ -111,14 +113,16 @@ def main() -> None:
         if error.log:
             errors.print(f"log: {error.log}", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
-    except (KeyboardInterrupt, typer.Abort):  # click turns the one into the other
-        errors.print(
-            "interrupted: everything that was started has ended; the same command goes on from the last checkpoint"
-        )
-        raise SystemExit(130) from None
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of click's own
             raise
         errors.print(f"error: {error.format_message()}", style="red", markup=False, highlight=False)
         raise SystemExit(2) from None
+    if code == INTERRUPTED:  # typer, too, makes this of a KeyboardInterrupt
+        errors.print(
+            "interrupted: everything that was started has ended; the same command goes on from the last checkpoint",
+            soft_wrap=True,
+        )
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -103,6 +103,7 @@ def _rft(run: RunFolder, stage: RFTStage, folder: Path, display: Display, memory
     partial = folder / "final.partial"
     shutil.rmtree(partial, ignore_errors=True)
     shutil.copytree(exported, partial)
+    shutil.rmtree(folder / "final", ignore_errors=True)  # there if an earlier attempt was killed right after this line
     partial.rename(folder / "final")
 
 

@@ -101,6 +101,8 @@ def environment(recipe: Recipe, metrics: Path | None = None) -> dict[str, str]:
             "TORCHDYNAMO_DISABLE": "1",
             "OMP_NUM_THREADS": str(min(4, os.cpu_count() or 1)),
             "VLLM_CPU_KVCACHE_SPACE": "1",
+            # A dozen processes on few cores: without this each keeps an arena of freed memory for every thread.
+            "MALLOC_ARENA_MAX": "2",
             # Ray would start a process for each of the 16 logical slots at once, on however few cores.
             "RAY_prestart_worker_first_driver": "0",
         }

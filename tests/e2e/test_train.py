@@ -21,7 +21,7 @@ pytest.importorskip("verl", reason="the trainer is not installed: pip install 'm
 pytest.importorskip("vllm", reason="the trainer is not installed: pip install 'medrft[cpu]'")
 
 RECIPE = Path(__file__).with_name("tiny.yaml")
-STEPS = 4
+STEPS = 6
 MEDRFT = [sys.executable, "-c", "from medrft.recipes.cli import main; main()"]
 
 
@@ -101,9 +101,24 @@ def test_kill_of_the_trainer_ends_with_a_message(run: Path) -> None:
     assert ours(run) == []
 
 
+def test_a_stopped_rollout_worker_is_noticed(run: Path) -> None:
+    before = checkpointed(run)
+    launcher = start(run)
+    wait_for(lambda: checkpointed(run) > before, launcher, 420)
+    stopped = [p for p in ours(run) if "VLLM" in " ".join(p.cmdline())]
+    assert stopped, "vLLM runs in processes of its own"
+    for process in stopped:
+        process.suspend()  # alive and silent, as in a hung weight sync
+    output = finish(launcher, 240)
+    assert launcher.returncode == 1, output
+    assert "no progress for 60 s" in output
+    assert "Traceback" not in output
+    assert ours(run) == []
+
+
 def test_the_same_command_goes_on_to_the_same_number_of_steps(run: Path) -> None:
     before = checkpointed(run)
-    assert 1 <= before < STEPS, "the kill came in the middle"
+    assert 2 <= before < STEPS, "the kills came in the middle"
     launcher = start(run)
     output = finish(launcher, 600)
     assert launcher.returncode == 0, output
