@@ -16,7 +16,7 @@ from medrft.recipes import prepare  # noqa: E402
 from medrft.recipes.prepare import PrepareJob  # noqa: E402
 from medrft.recipes.rows import read_rows  # noqa: E402
 from medrft.recipes.schema import SFTStage  # noqa: E402
-from medrft.recipes.sft import SFTJob, Collator, main  # noqa: E402
+from medrft.recipes.sft import Collator, SFTJob, main  # noqa: E402
 from medrft.recipes.tiny import TAGS, TinyModel, build_tiny_qwen3_vl  # noqa: E402
 
 SPEC = TinyModel(image_size=64, vision_hidden=32, vision_depth=2, text_hidden=64, text_depth=1, vocabulary=400)
