@@ -70,7 +70,7 @@ def evaluate(
     console = Console()
     with Display(console) as display:
         results = evaluate_checkpoint(loaded, checkpoint, folder, display, split=chosen, limit=limit, blank=blank)
-    console.print(accuracy_table(results, [("checkpoint", str(checkpoint)), ("checkpoint_blank", "on blank images")]))
+    console.print(accuracy_table(results, [("checkpoint", str(checkpoint)), ("checkpoint.blank", "on blank images")]))
     console.print(f"figures: {folder / 'results.json'}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -115,6 +115,11 @@ def main() -> None:
         raise SystemExit(error.exit_code) from None
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
+    except OSError as error:
+        errors.print(
+            f"error: {error.strerror or error}: {error.filename or 'no file named'}", style="red", markup=False
+        )
+        raise SystemExit(1) from None
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of click's own
             raise

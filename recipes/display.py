@@ -102,7 +102,8 @@ class Display:
 def _shown_keys(data: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, metric) of what is worth a person's eye."""
     if "sft/loss" in data:
-        return [("loss", "sft/loss")]
+        accuracy = [("validation accuracy", "sft/val_accuracy")] if "sft/val_accuracy" in data else []
+        return [("loss", "sft/loss"), *accuracy]
     keys = [("reward", "medrft/score")] if "medrft/score" in data else []
     return keys + [
         (key.removeprefix("medrft/reward/"), key) for key in sorted(data) if key.startswith("medrft/reward/")

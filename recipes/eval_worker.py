@@ -59,7 +59,7 @@ def main(job: EvalJob) -> None:
             texts = _answers(engine, job, rows, blank=variant.blank)
             file = job.out / f"{variant.name}.jsonl"
             partial = file.with_suffix(".partial")
-            partial.write_text("".join(json.dumps(text, ensure_ascii=False) + "\n" for text in texts))
+            partial.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
             partial.rename(file)
         del engine
         gc.collect()

@@ -17,7 +17,7 @@ from medrft.rewards import Boxes, Grade, Label, Response, Sample, Status, compos
 
 from . import processes, verl_config
 from .display import Display
-from .errors import RecipeError
+from .errors import RecipeError, RunError
 from .eval_worker import EvalJob, Variant
 from .intervals import majority_share, mean_interval
 from .preflight import open_env
@@ -25,7 +25,7 @@ from .rows import read_rows
 from .run_folder import RunFolder, write_atomic, write_json
 from .schema import Recipe
 
-BLANK = "_blank"
+BLANK = ".blank"  # no stage can be named so
 
 
 def generate(
@@ -69,7 +69,7 @@ def score(recipe: Recipe, data: Path, limit: int | None, answers: Path) -> list[
     """Each answer with its score: id, group, target, response, correct, reward, components, status."""
     composed = compose(recipe.reward)
     scored = []
-    lines = answers.read_text().splitlines()
+    lines = answers.read_text(encoding="utf-8").split("\n")[:-1]  # a response may hold other line separators
     for row, line in zip(read_rows(data, limit), lines, strict=True):
         answer = json.loads(line)
         response = Response(text=answer["response"], tokens=answer["tokens"], finish_reason=answer["finish_reason"])
@@ -103,6 +103,8 @@ def target_name(sample: Sample) -> str:
 def figures(scored: Sequence[dict[str, Any]], *, resamples: int, seed: int) -> dict[str, Any]:
     """What one variant achieved. Answers that the grader failed on are counted and left out of the means."""
     kept = [row for row in scored if row["status"] != Status.FAILED.value]
+    if not kept:
+        raise RunError("the reward failed on every answer, so there is nothing to report; the answers are kept")
     groups = [row["group"] for row in kept]
     accuracy = mean_interval([row["correct"] for row in kept], groups, resamples=resamples, seed=seed)
     reward = mean_interval([row["reward"] for row in kept], groups, resamples=resamples, seed=seed)
@@ -229,6 +231,6 @@ def _majority(scored: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _write(folder: Path, results: dict[str, Any], scored: Mapping[str, Sequence[dict[str, Any]]]) -> None:
-    lines = [json.dumps({"variant": name, **row}, ensure_ascii=False) for name, rows in scored.items() for row in rows]
+    lines = [json.dumps({"variant": name, **row}) for name, rows in scored.items() for row in rows]
     write_atomic(folder / "predictions.jsonl", "\n".join(lines) + "\n")
     write_json(folder / "results.json", results)

@@ -18,10 +18,10 @@ from .display import Display
 from .errors import RecipeError, RunError
 from .evaluate import evaluate_run
 from .preflight import check_installed, check_machine, open_env, used_splits
-from .prepare import PrepareJob
-from .run_folder import RunFolder, write_atomic, write_json
+from .prepare import REFUSED, PrepareJob
+from .run_folder import RECIPE, RunFolder, write_atomic, write_json
 from .schema import Recipe, RFTStage
-from .stages import run_stage, start_model
+from .stages import model_path, run_stage, start_model
 from .summary import summarise
 from .tiny import TinyModel
 
@@ -36,22 +36,23 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
         RunError: a stage did not end well; the same call goes on from the last checkpoint.
     """
     check_installed(recipe)
-    check_machine(recipe, path)
-    env = open_env(recipe)
     run = RunFolder(path, recipe)
-    configs = _compose(run)
-    fresh = not run.path.exists()
+    run.check()
+    env = open_env(recipe)
     memory = processes.Memory()
+    existed, fresh = run.path.exists(), not (run.path / RECIPE).exists()
     with run.locked(), processes.signals_as_interrupts():
-        run.claim()
-        processes.end_all(run.path)  # what a killed launcher may have left
+        processes.end_all(run.path)  # what a killed launcher may have left; it may hold the port that is checked next
         try:
+            check_machine(recipe, run.path)
+            configs = _compose(run)
+            run.claim()
             for name, text in configs.items():
                 write_atomic(run.verl_config(name), text)
             _prepare(run, env, display, memory)
-        except BaseException:
+        except RecipeError:
             if fresh:
-                shutil.rmtree(run.path, ignore_errors=True)
+                _clear(run.path, keep_folder=existed)
             raise
         display.say(f"reward: {compose_reward(recipe.reward).formula}")
         for stage in recipe.stages:
@@ -63,6 +64,17 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
     return summary
 
 
+def _clear(folder: Path, *, keep_folder: bool) -> None:
+    """Leave nothing of a run that was refused before it began."""
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    if not keep_folder:
+        folder.rmdir()
+
+
 def dry_run(recipe: Recipe, path: Path, display: Display) -> None:
     """Everything but the training: the recipe, its data, and verl's complete configuration, checked by verl.
 
@@ -70,14 +82,16 @@ def dry_run(recipe: Recipe, path: Path, display: Display) -> None:
         RecipeError: as `train` would.
     """
     check_installed(recipe)
-    check_machine(recipe, path)
+    run = RunFolder(path, recipe)
+    run.check()
+    check_machine(recipe, run.path)
     env = open_env(recipe)
     display.say(f"recipe: {recipe.name}, profile {recipe.profile}")
     for split in used_splits(recipe):
         facts = env.describe(split)
         display.say(f"data: {split}: {facts['rows']} rows, majority class {facts['majority_share']:.3f}")
     display.say(f"reward: {compose_reward(recipe.reward).formula}")
-    for name, text in _compose(RunFolder(path, recipe)).items():
+    for name, text in _compose(run).items():
         display.say(f"\n# verl's configuration of stage '{name}': verl accepts it\n{text}")
     if recipe.profile == "gpu":
         display.say(f"# on CUDA machines verl {importlib.metadata.version('verl')} wants: {', '.join(_gpu_pins())}")
@@ -90,11 +104,12 @@ def _gpu_pins() -> list[str]:
 
 
 def _compose(run: RunFolder) -> dict[str, str]:
-    """verl's configuration of every RFT stage that is still to be run for the first time, accepted by verl."""
+    """verl's configuration of every RFT stage that is still to be run, accepted by verl. Composed at every start: the
+    folder may have moved, and its paths with it."""
     stages = [
         (stage, run.stage(stage.name), start_model(run, stage))
         for stage in run.recipe.stages
-        if isinstance(stage, RFTStage) and not run.verl_config(stage.name).exists()
+        if isinstance(stage, RFTStage) and not run.is_done(stage.name)
     ]
     return verl_config.compose(run.recipe, stages, run.data) if stages else {}
 
@@ -116,7 +131,7 @@ def _prepare(run: RunFolder, env: Env, display: Display, memory: processes.Memor
     display.begin("model", "building a tiny Qwen3-VL" if tiny else f"checking {recipe.model.path}")  # type: ignore[union-attr]
     job = PrepareJob(
         model=recipe.model if isinstance(recipe.model, TinyModel) else None,
-        path=str(run.model) if isinstance(recipe.model, TinyModel) else recipe.model.path,
+        path=model_path(run),
         splits={split: run.data / f"{split}.parquet" for split in used_splits(recipe)},
         max_prompt_tokens=recipe.max_prompt_tokens,
         max_response_tokens=recipe.max_response_tokens,
@@ -137,7 +152,10 @@ def _prepare(run: RunFolder, env: Env, display: Display, memory: processes.Memor
             tick=lambda: None,
         )
     except RunError as error:
-        raise RecipeError(error.lines[-1] if error.lines else str(error)) from None
+        refusal = error.lines[-1] if error.lines else ""
+        if not refusal.startswith(REFUSED):
+            raise  # out of memory, a hang: the machine's fault, not the recipe's
+        raise RecipeError(refusal.removeprefix(REFUSED)) from None
     (run.path / "prepare.job.json").unlink()
     write_json(run.path / "prepared.json", {"model": job.path})
 

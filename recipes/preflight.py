@@ -49,9 +49,10 @@ def open_env(recipe: Recipe, splits: Sequence[str] | None = None) -> Env:
 
 
 def used_splits(recipe: Recipe) -> list[str]:
-    """Splits that a stage or the evaluation reads; `val` too, which verl wants to open in every RFT stage."""
+    """Splits that a stage or the evaluation reads; `val` too where a choice is made on it; verl
+    opens it in every RFT stage."""
     splits = [stage.split for stage in recipe.stages]
-    if any(isinstance(stage, RFTStage) for stage in recipe.stages):
+    if any(isinstance(stage, RFTStage) or stage.stop_at_accuracy for stage in recipe.stages):
         splits.append("val")
     if recipe.eval:
         splits.append(recipe.eval.split)

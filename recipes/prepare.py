@@ -16,6 +16,7 @@ from .rows import Row, read_rows
 from .tiny import TinyModel, build_tiny_qwen3_vl
 
 TOKENIZER_ROWS = 500
+REFUSED = "error: "  # in front of a sentence that is the recipe's fault
 
 
 class PrepareJob(BaseModel):
@@ -48,25 +49,30 @@ def _check_lengths(job: PrepareJob) -> None:
 
     processor = AutoProcessor.from_pretrained(job.path)
     if getattr(processor, "image_processor", None) is None:
-        raise SystemExit(f"the checkpoint {job.path} has no image processor, so it is no vision-language model")
+        raise SystemExit(
+            f"{REFUSED}the checkpoint {job.path} has no image processor, so it is no vision-language model"
+        )
     seen: dict[tuple[str, tuple[int, int]], int] = {}
+    answers: dict[str, int] = {}
     for split, file in job.splits.items():
         for index, row in enumerate(read_rows(file)):
-            key = (str(row.prompt), row.image.size)
+            key = (str(row.prompt), row.size)
             if key not in seen:
                 seen[key] = _prompt_tokens(processor, row)
             if seen[key] > job.max_prompt_tokens:
                 raise SystemExit(
-                    f"row {index} of split '{split}' has a prompt of {seen[key]} tokens (image tokens included), but "
-                    f"max_prompt_tokens is {job.max_prompt_tokens}; raise it in the recipe, or make the images smaller"
+                    f"{REFUSED}row {index} of split '{split}' has a prompt of {seen[key]} tokens (image tokens "
+                    f"included), but max_prompt_tokens is {job.max_prompt_tokens}; raise it in the recipe, "
+                    "or make the images smaller"
                 )
-            if index < TOKENIZER_ROWS:
-                answer = len(processor.tokenizer(row.demonstration).input_ids) + 1
-                if answer > job.max_response_tokens:
-                    raise SystemExit(
-                        f"row {index} of split '{split}' has a gold response of {answer} tokens, but "
-                        f"max_response_tokens is {job.max_response_tokens}; raise it in the recipe"
-                    )
+            if row.demonstration not in answers:
+                answers[row.demonstration] = len(processor.tokenizer(row.demonstration).input_ids) + 1
+            if answers[row.demonstration] > job.max_response_tokens:
+                raise SystemExit(
+                    f"{REFUSED}row {index} of split '{split}' has a gold response of "
+                    f"{answers[row.demonstration]} tokens, but max_response_tokens is {job.max_response_tokens}; "
+                    "raise it in the recipe"
+                )
 
 
 def _prompt_tokens(processor: object, row: Row) -> int:

@@ -33,6 +33,11 @@ class Row:
         return Image.open(io.BytesIO(self.png)).convert("RGB")
 
     @property
+    def size(self) -> tuple[int, int]:
+        """Width and height, without decoding the pixels."""
+        return Image.open(io.BytesIO(self.png)).size
+
+    @property
     def messages(self) -> list[dict[str, Any]]:
         """The prompt with the `<image>` placeholder as the image part that chat templates expect."""
         messages = []

@@ -79,6 +79,9 @@ class SFTStage(_Stage):
     lr_schedule: Literal["linear", "constant", "cosine"] = "linear"
     lr_warmup_steps: int = Field(default=20, ge=0)
     weight_decay: float = Field(default=0.05, ge=0)
+    stop_at_accuracy: float | None = Field(
+        default=None, gt=0, le=1, description="end before `steps` once greedy accuracy on split `val` reaches this"
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> SFTStage:
@@ -132,7 +135,7 @@ class Timeouts(_Model):
     """Seconds without progress after which a stage is ended with a message."""
 
     start: Positive = 600
-    step: Positive = 180
+    step: Positive | None = Field(default=None, description="default: 180 on the cpu profile, 1800 on gpu")
 
 
 class Resources(_Model):
@@ -174,6 +177,8 @@ class Recipe(_Model):
                 )
             seen.append(stage.name)
         if self.eval:
+            if self.eval.split in {stage.split for stage in self.stages} | {"val"}:
+                raise ValueError(f"eval.split '{self.eval.split}' is trained or chosen on, so it is not held out")
             for name in (self.eval.before, self.eval.after, *self.eval.compare):
                 if name not in seen:
                     raise ValueError(f"eval names stage '{name}', which the recipe has not." + did_you_mean(name, seen))

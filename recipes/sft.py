@@ -19,6 +19,10 @@ from .cpu.torchvision import declare_missing_operators
 from .rows import Row, read_rows
 from .schema import SFTStage
 
+IGNORED = -100  # the label that cross-entropy leaves out
+VALIDATE_EVERY = 5
+VALIDATION_BATCH = 64
+
 
 class SFTJob(BaseModel):
     """What the launcher hands to the worker."""
@@ -58,8 +62,8 @@ class Collator:
         for index, answer in enumerate(answers):
             # The answer's own tokens, counted from the end: the prompt's length depends on the image's.
             count = len(self.processor.tokenizer(answer, add_special_tokens=False).input_ids)
-            labels[index, : lengths[index] - count] = -100
-            labels[index, lengths[index] :] = -100
+            labels[index, : lengths[index] - count] = IGNORED
+            labels[index, lengths[index] :] = IGNORED
         batch["labels"] = labels
         return dict(batch)
 
@@ -83,13 +87,26 @@ def main(job: SFTJob) -> None:
             f"error: batch_size {stage.batch_size} is not a multiple of micro_batch_size {micro} on {ranks} devices"
         )
 
-    class _Metrics(TrainerCallback):  # type: ignore[misc]
-        """metrics.jsonl: one line a step, as the RFT stages write it."""
+    collator = Collator(processor)
+    validation = list(read_rows(job.data / "val.parquet")) if stage.stop_at_accuracy else []
+
+    class _Steps(TrainerCallback):  # type: ignore[misc]
+        """metrics.jsonl, one line a step, as the RFT stages write it; and the end at the wanted accuracy."""
+
+        accuracy: float | None = None
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if stage.stop_at_accuracy and state.global_step % VALIDATE_EVERY == 0:
+                self.accuracy = greedy_accuracy(model, collator, validation)
+                control.should_training_stop |= self.accuracy >= stage.stop_at_accuracy
 
         def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
             if state.is_world_process_zero and logs and "loss" in logs:
+                data = {"sft/loss": logs["loss"]}
+                if self.accuracy is not None:
+                    data["sft/val_accuracy"], self.accuracy = self.accuracy, None
                 with job.metrics.open("a") as file:
-                    file.write(json.dumps({"step": state.global_step, "data": {"sft/loss": logs["loss"]}}) + "\n")
+                    file.write(json.dumps({"step": state.global_step, "data": data}) + "\n")
 
     checkpoints = job.folder / "checkpoints"
     trainer = Trainer(
@@ -117,8 +134,8 @@ def main(job: SFTJob) -> None:
             disable_tqdm=True,
         ),
         train_dataset=_Rows(rows),
-        data_collator=Collator(processor),
-        callbacks=[_Metrics()],
+        data_collator=collator,
+        callbacks=[_Steps()],
     )
     trainer.train(resume_from_checkpoint=last_whole_checkpoint(checkpoints))
     # Beside its final name first: a folder of that name is complete.
@@ -129,6 +146,29 @@ def main(job: SFTJob) -> None:
         processor.tokenizer.save_pretrained(partial)
         shutil.rmtree(final, ignore_errors=True)  # there if an earlier attempt was killed right after this line
         partial.rename(final)
+
+
+def greedy_accuracy(model: Any, collator: Collator, rows: list[Row]) -> float:
+    """Share of rows whose gold response is what greedy decoding gives.
+
+    One forward pass over the gold response tells it without decoding: greedy decoding gives the gold response exactly
+    if every one of its tokens is the likeliest after those before it.
+    """
+    import torch
+
+    was_training = model.training
+    model.eval()
+    right = 0
+    with torch.no_grad():
+        for start in range(0, len(rows), VALIDATION_BATCH):
+            batch = {
+                key: value.to(model.device) for key, value in collator(rows[start : start + VALIDATION_BATCH]).items()
+            }
+            labels = batch.pop("labels")[:, 1:]
+            predicted = model(**batch).logits[:, :-1].argmax(-1)
+            right += int(((predicted == labels) | (labels == IGNORED)).all(1).sum())
+    model.train(was_training)
+    return right / len(rows)
 
 
 def last_whole_checkpoint(checkpoints: Path) -> str | None:

@@ -3,6 +3,7 @@ Face folder, and `done.json`; an unfinished one goes on from its last checkpoint
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
 import time
@@ -14,16 +15,24 @@ from .errors import RunError
 from .run_folder import RunFolder, write_atomic, write_json
 from .schema import RFTStage, SFTStage
 from .sft import SFTJob
+from .tiny import TinyModel
 
+STEP_SECONDS = {"cpu": 180, "gpu": 1800}  # a real model generates, validates and saves for minutes
 TRACKER = "latest_checkpointed_iteration.txt"
 
 
 def start_model(run: RunFolder, stage: SFTStage | RFTStage) -> str:
     """The checkpoint a stage starts from."""
-    if stage.init:
-        return str(run.final(stage.init))
+    return str(run.final(stage.init)) if stage.init else model_path(run)
+
+
+def model_path(run: RunFolder) -> str:
+    """The recipe's own checkpoint; a folder of this machine as an absolute path, since workers run elsewhere."""
     model = run.recipe.model
-    return str(run.model) if not hasattr(model, "path") else str(model.path)
+    if isinstance(model, TinyModel):
+        return str(run.model)
+    folder = Path(model.path).expanduser()
+    return str(folder.resolve()) if folder.exists() else model.path
 
 
 def run_stage(run: RunFolder, stage: SFTStage | RFTStage, display: Display, memory: processes.Memory) -> None:
@@ -34,31 +43,27 @@ def run_stage(run: RunFolder, stage: SFTStage | RFTStage, display: Display, memo
     """
     folder = run.stage(stage.name)
     folder.mkdir(parents=True, exist_ok=True)
-    begun = time.monotonic()
     try:
         if isinstance(stage, SFTStage):
             _sft(run, stage, folder, display, memory)
         else:
             _rft(run, stage, folder, display, memory)
     finally:
-        metrics.write_metrics(folder)
-        _add_seconds(folder, time.monotonic() - begun)
-    steps = metrics.read_metrics(folder)
-    write_json(
-        folder / "done.json",
-        {"steps": stage.steps, "seconds": seconds(folder), "our_share_of_a_step": metrics.our_share(steps)},
-    )
+        with contextlib.suppress(OSError):  # a full disk has been told of already
+            metrics.write_metrics(folder)
+    records = metrics.read_metrics(folder)
+    done = {
+        "steps": records[-1]["step"] if records else 0,
+        "seconds": seconds(folder),
+        "our_share_of_a_step": metrics.our_share(records),
+    }
+    write_json(folder / "done.json", done)
+    display.say(f"{stage.name}: {done['steps']} steps in {done['seconds']:.0f} s")
 
 
 def seconds(folder: Path) -> float:
     """Wall-clock time spent on a stage, over all attempts."""
-    file = folder / "seconds.txt"
-    return sum(float(line) for line in file.read_text().split()) if file.exists() else 0.0
-
-
-def _add_seconds(folder: Path, spent: float) -> None:
-    with (folder / "seconds.txt").open("a") as file:
-        file.write(f"{spent:.1f}\n")
+    return sum(float(file.read_text() or 0) for file in (folder / metrics.ATTEMPTS).glob("*.seconds"))
 
 
 def _sft(run: RunFolder, stage: SFTStage, folder: Path, display: Display, memory: processes.Memory) -> None:
@@ -114,9 +119,11 @@ def repair_tracker(checkpoints: Path) -> int:
     on it.
     """
     steps = sorted(
-        int(folder.name.rsplit("_", 1)[1])
+        int(folder.name.removeprefix("global_step_"))
         for folder in checkpoints.glob("global_step_*")
-        if (folder / "data.pt").exists() and list((folder / "actor").glob("model_world_size_*.pt"))
+        if folder.name.removeprefix("global_step_").isdigit()
+        and (folder / "data.pt").exists()
+        and list((folder / "actor").glob("model_world_size_*.pt"))
     )
     tracker = checkpoints / TRACKER
     said = tracker.read_text().strip() if tracker.exists() else ""
@@ -137,15 +144,35 @@ def _supervise(
     display: Display,
     memory: processes.Memory,
 ) -> None:
+    begun = time.monotonic()
+
+    def tick() -> None:
+        # Kept up to date, so that the time of an attempt counts however it ends.
+        attempt.with_suffix(".seconds").write_text(f"{time.monotonic() - begun:.1f}")
+        display.steps(metrics.read_metrics(folder))
+
+    def progress() -> int:
+        # A long checkpoint or export is progress too, though no step ends meanwhile.
+        files = [attempt, *(folder / "checkpoints").rglob("*")]
+        return sum(_size(file) for file in files)
+
+    timeouts = run.recipe.timeouts
     processes.run(
         argv,
         folder=run.path,
         log=folder / "log.txt",
         what=f"stage '{stage.name}'",
         env=verl_config.environment(run.recipe, attempt),
-        progress=lambda: attempt.stat().st_size if attempt.exists() else 0,
-        start_seconds=run.recipe.timeouts.start,
-        step_seconds=run.recipe.timeouts.step,
+        progress=progress,
+        start_seconds=timeouts.start,
+        step_seconds=timeouts.step or STEP_SECONDS[run.recipe.profile],
         memory=memory,
-        tick=lambda: display.steps(metrics.read_metrics(folder)),
+        tick=tick,
     )
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:  # gone between listing and asking: old checkpoints are removed
+        return 0

@@ -23,8 +23,13 @@ def settings(recipe: Recipe, stage: RFTStage, folder: Path, *, model: Path | str
     minibatch = stage.minibatch or stage.prompts
     actor, rollout, ref = "actor_rollout_ref.actor", "actor_rollout_ref.rollout", "actor_rollout_ref.ref"
     gpus = resources.nodes * resources.gpus_per_node
-    # One forward pass takes at most 64 responses of a CPU-sized model; verl wants whole groups on each device.
-    micro = max(1, min(64, stage.prompts * stage.rollouts // gpus))
+    # Responses a forward pass: at most 64, and a divisor of each device's share of a minibatch, which verl asserts.
+    share = minibatch * stage.rollouts // gpus
+    if share == 0 or minibatch * stage.rollouts % gpus:
+        raise RecipeError(
+            f"stage '{stage.name}': {minibatch} prompts x {stage.rollouts} rollouts do not divide over {gpus} devices"
+        )
+    micro = max(size for size in range(1, min(64, share) + 1) if share % size == 0)
     keys: dict[str, Any] = {
         "algorithm.norm_adv_by_std_in_grpo": stage.normalise_std,
         "data.train_files": str(data / f"{stage.split}.parquet"),
@@ -100,7 +105,6 @@ def environment(recipe: Recipe, metrics: Path | None = None) -> dict[str, str]:
             "VERL_PLATFORM": "cpu",
             "TORCHDYNAMO_DISABLE": "1",
             "OMP_NUM_THREADS": str(min(4, os.cpu_count() or 1)),
-            "VLLM_CPU_KVCACHE_SPACE": "1",
             # A dozen processes on few cores: without this each keeps an arena of freed memory for every thread.
             "MALLOC_ARENA_MAX": "2",
             # Ray would start a process for each of the 16 logical slots at once, on however few cores.

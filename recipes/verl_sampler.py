@@ -87,7 +87,7 @@ class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
         self._rollouts.mkdir(parents=True, exist_ok=True)
         file = self._rollouts / f"step_{step:06d}.jsonl"
         temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text("".join(json.dumps({"step": step, **row}, ensure_ascii=False) + "\n" for row in rows))
+        temporary.write_text("".join(json.dumps({"step": step, **row}) + "\n" for row in rows))
         temporary.replace(file)
 
 

@@ -148,7 +148,7 @@ def test_components_reach_curves_and_rollouts(run: Path) -> None:
 def test_evaluation_and_summary_are_written(run: Path) -> None:
     results = json.loads((run / "eval" / "results.json").read_text())
     assert results["n"] == 40
-    assert set(results["variants"]) == {"warmup", "rft", "rft_blank"}
+    assert set(results["variants"]) == {"warmup", "rft", "rft.blank"}
     for figures in results["variants"].values():
         assert figures["accuracy"]["low"] <= figures["accuracy"]["mean"] <= figures["accuracy"]["high"]
     gain = results["gain"]["accuracy"]["mean"]
