@@ -89,7 +89,7 @@ class Display:
     def _describe(self, records: Sequence[dict[str, Any]], step: int) -> str:
         recent = records[-RECENT:]
         parts = []
-        for name, key in _shown_keys(recent[-1]["data"]):
+        for name, key in _shown_keys({key: value for record in recent for key, value in record["data"].items()}):
             values = series(recent, key)
             parts.append(f"{name} {sum(values) / len(values):.3f}")
         seconds = _seconds_a_step(recent, time.monotonic() - self._begun, step - (self._first or 0))

@@ -201,3 +201,15 @@ def test_a_plugin_that_is_not_registered(recipe, monkeypatch, group):
     with pytest.raises(RecipeError, match=rf"'medrft' is not registered in the entry-point group '{group}'"):
         check_installed(recipe())
     check_installed(recipe("profile=gpu"))  # that profile needs none of them
+
+
+def test_a_folder_made_beforehand_stays_empty(manifest, tmp_path, monkeypatch):
+    """`--run $(mktemp -d)`: a refusal must not make the empty folder another recipe's."""
+    monkeypatch.setattr(launcher, "check_installed", lambda recipe: None)
+    monkeypatch.setattr(verl_config, "compose", lambda *a, **k: {})
+    loaded = manifest()
+    (tmp_path / "images" / "b.png").write_bytes(b"no image")  # found by the build, after the claim
+    (tmp_path / "run").mkdir()
+    with pytest.raises(RecipeError):
+        launcher.train(loaded, tmp_path / "run", Display(Console(file=io.StringIO())))
+    assert list((tmp_path / "run").iterdir()) == []

@@ -19,7 +19,7 @@ def interval(mean: float, half: float = 0.02) -> dict[str, float]:
 def evaluated(gain: float) -> dict:
     variants = {
         name: {"n": 400, "grader_failed": 0, "accuracy": interval(a), "reward": interval(a), "malformed": 0.0}
-        for name, a in (("warmup", 0.5), ("rft", 0.5 + gain), ("rft_blank", 0.25))
+        for name, a in (("warmup", 0.5), ("rft", 0.5 + gain), ("rft.blank", 0.25))
     }
     return {
         "split": "test",
