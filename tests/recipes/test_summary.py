@@ -39,7 +39,8 @@ def run(recipe, tmp_path):
     run = RunFolder(tmp_path / "run", recipe())
     for name in ("warmup", "rft"):
         run.stage(name).mkdir(parents=True)
-        (run.stage(name) / "seconds.txt").write_text("60.0\n30.0\n")
+        next_attempt(run.stage(name)).with_suffix(".seconds").write_text("60.0")
+        (run.stage(name) / "attempts" / "killed.seconds").write_text("30.0")
         (run.stage(name) / "done.json").write_text(json.dumps({"our_share_of_a_step": 0.0123}))
     return run
 
