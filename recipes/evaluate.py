@@ -120,12 +120,18 @@ def figures(scored: Sequence[dict[str, Any]], *, resamples: int, seed: int) -> d
 def paired_gain(
     before: Sequence[dict[str, Any]], after: Sequence[dict[str, Any]], key: str, *, resamples: int, seed: int
 ) -> dict[str, float]:
-    """Mean of `after - before` on the same images, with its paired interval."""
+    """Mean of `after - before` on the same images, with its paired interval.
+
+    Raises:
+        RunError: no image was graded on both sides.
+    """
     pairs = [
         (old, new)
         for old, new in zip(before, after, strict=True)
         if Status.FAILED.value not in (old["status"], new["status"])
     ]
+    if not pairs:
+        raise RunError("no image was graded both before and after, so there is no gain to report; the answers are kept")
     differences = [new[key] - old[key] for old, new in pairs]
     groups = [old["group"] for old, _ in pairs]
     return mean_interval(differences, groups, resamples=resamples, seed=seed).as_dict()
