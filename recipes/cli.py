@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -100,9 +102,12 @@ def doctor() -> None:
 
 def main() -> None:
     """Entry point: errors as sentences, never as tracebacks."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # in a locale without UTF-8 a formula's dot must not end a run
     errors = Console(stderr=True)
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="medrft", standalone_mode=False)
     except RecipeError as error:
         errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise SystemExit(error.exit_code) from None
@@ -116,14 +121,17 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     except OSError as error:
-        errors.print(
-            f"error: {error.strerror or error}: {error.filename or 'no file named'}", style="red", markup=False
-        )
+        where = f": {error.filename}" if error.filename else ""
+        errors.print(f"error: {error.strerror or error}{where}", style="red", markup=False, soft_wrap=True)
         raise SystemExit(1) from None
     except Exception as error:
         if not hasattr(error, "format_message"):  # not one of click's own
             raise
-        errors.print(f"error: {error.format_message()}", style="red", markup=False, highlight=False)
+        if said := error.format_message():  # nothing where `medrft` alone has shown its help
+            asked = getattr(getattr(error, "ctx", None), "command_path", "medrft")
+            errors.print(
+                f"error: {said} See: {asked} --help", style="red", markup=False, highlight=False, soft_wrap=True
+            )
         raise SystemExit(2) from None
     if code == INTERRUPTED:  # typer, too, makes this of a KeyboardInterrupt
         errors.print(
