@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import shutil
 import socket
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from medrft.envs import ClassificationSpec, Env, EnvError, GradingSpec, get_env
 from medrft.rewards import Boxes, Grade, Label, RewardError, TargetType, compose
 
+from .doctor import INSTALL
 from .errors import RecipeError
 from .schema import PretrainedModel, Recipe, RFTStage
 
@@ -30,7 +32,7 @@ def open_env(recipe: Recipe, splits: Sequence[str] | None = None) -> Env:
         for split in used_splits(recipe) if splits is None else splits:
             if split not in env.splits:
                 raise RecipeError(
-                    f"split '{split}' is empty or does not exist in env '{recipe.env.id}'; "
+                    f"split '{split}'{_needed_by(recipe, split)} is empty or does not exist in env '{recipe.env.id}'; "
                     f"it has {', '.join(env.splits)}"
                 )
             if env.describe(split)["rows"] == 0:
@@ -59,6 +61,12 @@ def used_splits(recipe: Recipe) -> list[str]:
     return list(dict.fromkeys(splits))
 
 
+def _needed_by(recipe: Recipe, split: str) -> str:
+    """Who asks for `val` where the recipe does not name it."""
+    unnamed = split == "val" and all(stage.split != split for stage in recipe.stages)
+    return " (a few rows of it, for the validation that verl or stop_at_accuracy asks for)" if unnamed else ""
+
+
 def _target(env: Env) -> TargetType:
     if isinstance(env.spec.task, ClassificationSpec):
         return Label
@@ -71,7 +79,7 @@ def check_installed(recipe: Recipe) -> None:
     if missing:
         raise RecipeError(
             f"the trainer is not installed ({', '.join(missing)} missing). "
-            f"Run: pip install 'medrft[{recipe.profile}]' -c constraints.txt"
+            f"In a clone of medrft run: {INSTALL.format(extra=recipe.profile)}"
         )
     for group in ENTRY_POINTS if recipe.profile == "cpu" else ():
         if not any(point.name == "medrft" for point in importlib.metadata.entry_points(group=group)):
@@ -82,8 +90,11 @@ def check_installed(recipe: Recipe) -> None:
 
 
 def check_machine(recipe: Recipe, run: Path) -> None:
-    """Disk, port, model folder."""
+    """Place for the run, disk, port, model folder."""
     where = next(path for path in (run, *run.parents) if path.exists())
+    if not where.is_dir() or not os.access(where, os.W_OK):
+        reason = "permission denied" if where.is_dir() else f"{where} is a file"
+        raise RecipeError(f"cannot write to {run}: {reason}. Give another folder with --run")
     free = shutil.disk_usage(where).free / 1e9
     if free < recipe.resources.free_disk_gb:
         raise RecipeError(

@@ -6,6 +6,7 @@ import csv
 import importlib.metadata
 import importlib.util
 import io
+import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 from medrft.recipes import launcher, processes, verl_config
 from medrft.recipes.display import Display
 from medrft.recipes.errors import RecipeError
-from medrft.recipes.preflight import ENTRY_POINTS, NEEDED, check_installed
+from medrft.recipes.preflight import ENTRY_POINTS, NEEDED, check_installed, check_machine
 from PIL import Image
 from rich.console import Console
 
@@ -105,7 +106,12 @@ def test_a_recipe_that_its_env_or_its_machine_cannot_carry(recipe, refusal, sett
 @pytest.mark.parametrize(
     ("changes", "task", "reward", "sentence"),
     [
-        ({2: {"split": "train"}}, "classification", "v_rft", "split 'val'"),
+        (
+            {2: {"split": "train"}},
+            "classification",
+            "v_rft",
+            "split 'val' (a few rows of it, for the validation that verl or stop_at_accuracy asks for) is empty",
+        ),
         ({2: {"patient": "Ann"}}, "classification", "v_rft", "column patient: 1 patient in more than one split"),
         ({1: {"label": "cyst"}}, "classification", "v_rft", "row 3, column label: 'cyst' is not one of the classes"),
         ({1: {"grade": 4}}, "grading", "mfrs", "row 3, column grade: the grade 4 is outside 0 to 3"),
@@ -187,7 +193,8 @@ def test_the_trainer_is_not_installed(recipe, monkeypatch):
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in ("verl", "vllm") else real(name))
     with pytest.raises(
-        RecipeError, match=r"the trainer is not installed \(.*verl, vllm.* missing\)\. Run: pip install"
+        RecipeError,
+        match=r"the trainer is not installed \(.*verl, vllm.* missing\)\. In a clone of medrft run: pip install",
     ):
         check_installed(recipe())
 
@@ -213,3 +220,13 @@ def test_a_folder_made_beforehand_stays_empty(manifest, tmp_path, monkeypatch):
     with pytest.raises(RecipeError):
         launcher.train(loaded, tmp_path / "run", Display(Console(file=io.StringIO())))
     assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_a_place_where_nothing_can_be_written(recipe, tmp_path, monkeypatch):
+    """Said by `--dry-run` too, which writes nothing."""
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RecipeError, match=r"cannot write to .*/file/run: .*/file is a file\. Give another folder"):
+        check_machine(recipe(), tmp_path / "file" / "run")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # tests may run as root, whom no mode bits stop
+    with pytest.raises(RecipeError, match=r"cannot write to .*/run: permission denied"):
+        check_machine(recipe(), tmp_path / "run")
