@@ -24,7 +24,8 @@ def decode(path: Path, where: str, *, has_boxes: bool = False) -> Image.Image:
     """Read an image file as mode L or RGB. `where` begins the error sentence ("labels.csv, row 3, column path").
 
     Raises:
-        EnvError: missing, not an image, truncated, more than one frame, over `MAX_PIXELS`, or turned and with boxes.
+        EnvError: missing, unreadable, not an image, truncated, more than one frame, over `MAX_PIXELS`, or turned and
+            with boxes.
     """
     if not path.is_file():
         raise EnvError(f"{where}: the image {path} does not exist; correct the path or restore the file.")
@@ -45,6 +46,8 @@ def decode(path: Path, where: str, *, has_boxes: bool = False) -> Image.Image:
         ) from None
     except UnidentifiedImageError:
         raise EnvError(f"{where}: {path} is not an image that Pillow can read; convert it to PNG or JPEG.") from None
+    except PermissionError:
+        raise EnvError(f"{where}: the image {path} cannot be read; check its permissions.") from None
     except Exception as error:  # Pillow's decoders raise anything (SyntaxError, struct.error, ...) on damaged files
         raise EnvError(
             f"{where}: the image {path} is truncated or damaged ({brief(error)}); restore the file."

@@ -25,7 +25,8 @@ def read_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         EnvError: for a missing file, an unknown extension, text that is not UTF-8, a ragged row, a bad JSON line.
     """
     if not path.is_file():
-        raise EnvError(f"the manifest {path} does not exist; correct source.path.")
+        here = "" if path.is_absolute() else f" in {Path.cwd()}"
+        raise EnvError(f"the manifest {path} does not exist{here}; correct source.path.")
     suffix = path.suffix.lower()
     if suffix not in (".csv", ".jsonl"):
         raise EnvError(f"the manifest {path} has the unknown extension {suffix!r}; expected .csv or .jsonl.")
@@ -45,6 +46,8 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         header = next(reader, None)
         if header is None:
             raise EnvError(f"the manifest {path} is empty; expected a header row and one image a row.")
+        if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+            raise EnvError(f"{path.name}, row 1: its cells are not separated by commas; save it as CSV with commas.")
         if len(set(header)) < len(header):
             twice = next(name for name in header if header.count(name) > 1)
             raise EnvError(f"{path.name}, row 1: the column {twice!r} occurs twice; rename one of them.")

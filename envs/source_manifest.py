@@ -195,13 +195,18 @@ class ManifestSource:
             raise EnvError(f"{where} is {'not a path' if text else 'empty'}; expected the path of an image file.")
         try:
             full = (self.root / text).resolve()
+            is_file = full.is_file()
+        except PermissionError:
+            raise EnvError(
+                f"{where}: the image {text} is in a folder that cannot be read; check its permissions."
+            ) from None
         except (OSError, RuntimeError) as error:  # a loop of symbolic links
             raise EnvError(f"{where}: the path {text} cannot be resolved ({error}); correct it.") from None
         if not full.is_relative_to(self.root):
             raise EnvError(
                 f"{where}: the path {text} leaves the root {self.root}; move the file there or set source.root."
             )
-        if not full.is_file():
+        if not is_file:
             raise EnvError(
                 f"{where}: the image {text} does not exist under {self.root}; correct the path or source.root."
             )

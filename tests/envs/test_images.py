@@ -87,6 +87,17 @@ def test_missing_and_several_frames(tmp_path):
         images.decode(tmp_path / "a.gif", WHERE)
 
 
+def test_an_image_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Image, "open", refuse)  # tests may run as root, whom no mode bits stop
+    with pytest.raises(EnvError, match=r"a.png cannot be read; check its permissions"):
+        images.decode(tmp_path / "a.png", WHERE)
+
+
 @pytest.mark.parametrize("side", [9_600, 14_000])
 def test_decompression_bomb(tmp_path, side):
     """A small file that would unpack into gigabytes; Pillow itself only warns about the first."""

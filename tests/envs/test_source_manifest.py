@@ -52,6 +52,8 @@ def test_files_that_are_no_manifest(manifest_env, images):
         (source("e.csv", header + b'a.png,"benign,train\n'), "e.csv is not readable as CSV"),
         (source("f.csv", b"\xff\xfe\x00"), "f.csv is not UTF-8 text"),
         (source("g.csv", b"file,file,split\n"), "row 1: the column 'file' occurs twice"),
+        (source("n.csv", b"file;label;split\na.png;benign;train\n"), "n.csv, row 1: .* save it as CSV with commas"),
+        ({"path": "elsewhere.csv"}, re.escape(f"elsewhere.csv does not exist in {Path.cwd()}; correct source.path")),
         (source("h.jsonl", b'{"file": "a.png"\n'), "h.jsonl, row 1 is not valid JSON"),
         (source("i.jsonl", b"\n[1]\n"), "i.jsonl, row 2: expected a JSON object but got list"),
         (source("j.jsonl", b"[" * 100_000), "row 1 is not valid JSON"),
@@ -82,6 +84,17 @@ def test_loop_of_symbolic_links(manifest_env, spoiled, images):
     os.symlink(images / "loop.png", images / "loop.png")
     with pytest.raises(EnvError, match="row 2"):
         manifest_env(spoiled({"2": {"file": "loop.png"}}))
+
+
+def test_a_folder_that_may_not_be_read(manifest_env, monkeypatch):
+    env = manifest_env()
+
+    def refuse(*_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "resolve", refuse)  # tests may run as root, whom no mode bits stop
+    with pytest.raises(EnvError, match=r"row 2, column file: the image a.png is in a folder that cannot be read"):
+        list(env.rows("train"))
 
 
 def test_unknown_split(manifest_env):
