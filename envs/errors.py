@@ -45,7 +45,9 @@ def brief(error: BaseException) -> str:
 def explain(error: ValidationError, what: str, known: Iterable[str] = ()) -> str:
     """The first problem of a pydantic error in one sentence; `known` are the keys a misspelt one is compared with."""
     first = error.errors(include_url=False)[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the top level"
+    # pydantic puts the kind of a source or task into the place (source.phantom.n), where nobody wrote it.
+    parts = [part for at, part in enumerate(first["loc"]) if not (at == 1 and first["loc"][0] in ("source", "task"))]
+    where = ".".join(map(str, parts)) or "the top level"
     more = f" (and {error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         key = str(first["loc"][-1])

@@ -35,7 +35,7 @@ def test_yaml(tmp_path):
             "task.aliases has 'benin', which is not one of .*did you mean 'benign'",
         ),
         (TEXT.replace("n: {train: 8}", "n: {}"), "at least one split is needed"),
-        (TEXT.replace("n: {train: 8}", "seed: -1"), "source.phantom.seed"),
+        (TEXT.replace("n: {train: 8}", "seed: -1"), "source.seed"),
     ],
 )
 def test_wrong_yaml(tmp_path, text, sentence):
