@@ -44,7 +44,8 @@ class FileFacts(BaseModel):
 
 
 class Manifest(BaseModel):
-    """`manifest.json`. No time and no path in it: the same spec and versions give the same text."""
+    """`manifest.json`. No time in it and no path but those that the spec names: the same spec and versions give the
+    same text."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

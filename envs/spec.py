@@ -151,8 +151,10 @@ class ProcessorSpec(_Model):
 
 
 class EnvSpec(_Model):
-    """An env: source x task x prompt. `image_size`: longest side, or [width, height]; `frame`: that of the answered "
-    "boxes."""
+    """An env: source x task x prompt.
+
+    `image_size`: longest side, or [width, height], in pixels; absent: as the file is. `frame`: that of answered boxes.
+    """
 
     id: str = "unnamed"
     source: SourceSpec

@@ -27,7 +27,7 @@ class AnswerFormat(StrEnum):
 class Frame(StrEnum):
     """The coordinate frame of a box. Declared by the env, never guessed from the values."""
 
-    PIXEL = "pixel"  # pixels of the image file
+    PIXEL = "pixel"  # pixels of the image that `ImageFacts.width` and `height` measure
     MODEL_PIXEL = "model_pixel"  # pixels after the processor's resize (Qwen2.5-VL)
     UNIT = "unit"  # 0..1
     PER_MILLE = "per_mille"  # 0..1000 (Qwen3-VL)
@@ -54,7 +54,11 @@ class Box(_Model):
 
 
 class ImageFacts(_Model):
-    """What is known of the image without its pixels. `frame` is the one the prompt asks the policy to answer in."""
+    """What is known of the image without its pixels.
+
+    width, height: pixels of the image as the policy gets it; model_width, model_height: after the processor's resize.
+    spacing_mm: (row, column) size of one of its pixels. frame: the one that the prompt asks the policy to answer in.
+    """
 
     width: int = Field(gt=0)
     height: int = Field(gt=0)
@@ -112,7 +116,7 @@ class Grade(_Model):
 
 
 class Boxes(_Model):
-    """Boxes in pixels of the image file; empty for a negative image."""
+    """Boxes in `Frame.PIXEL`; empty for a negative image."""
 
     kind: Literal["boxes"] = "boxes"
     boxes: tuple[Box, ...] = ()
@@ -136,7 +140,10 @@ class Sample(_Model):
 
 
 class Response(_Model):
-    """The assistant's own text: the prompt and tool output are never part of it."""
+    """The assistant's own text: the prompt and tool output are never part of it. turns: how often it spoke.
+
+    tokens and finish_reason are known in an evaluation and None in training, where verl does not hand them over.
+    """
 
     text: str
     turns: int = Field(default=1, ge=1)
