@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from medrft.envs import EnvError, available_envs, get_env, get_spec
-from medrft.rewards import PRESETS, available, compose
+from medrft.rewards import PRESETS, Parameter, available, compose
 from rich.console import Group
 from rich.markup import escape
 from rich.table import Table
@@ -37,11 +37,17 @@ def _rewards() -> Group:
     for reward in available():
         low, high = reward.range
         targets = ", ".join(target.__name__.lower() for target in reward.needs) or "any"
-        single.add_row(reward.id, f"{low:g} to {high:g}", targets, escape(reward.summary))
+        said = [reward.summary, *map(_parameter, reward.parameters)]
+        single.add_row(reward.id, f"{low:g} to {high:g}", targets, escape("\n".join(said)))
     composed = _table("composed rewards, by name: `reward: NAME` in a recipe", "name", "formula")
     for name in PRESETS:
         composed.add_row(name, escape(compose(name).formula))
     return Group(single, composed)
+
+
+def _parameter(parameter: Parameter) -> str:
+    default = "required" if parameter.required else f"default {parameter.default!r}"
+    return f"params.{parameter.name}: {parameter.doc + ', ' if parameter.doc else ''}{default}"
 
 
 def _envs() -> Group:
