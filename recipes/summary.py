@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -21,14 +24,14 @@ def summarise(run: RunFolder, results: dict[str, Any] | None, peak_bytes: int) -
     recipe = run.recipe
     spent = {stage.name: seconds(run.stage(stage.name)) for stage in recipe.stages}
     line = _lineage(run, recipe.eval.after if recipe.eval else recipe.stages[-1].name)
-    old = _read(run)
+    old = _read(run.path / "summary.json")
     return {
         "seconds": spent,
         "training_stages": line,
         "training_seconds": sum(spent[name] for name in line),
         "peak_memory_bytes": max(peak_bytes, int(old.get("peak_memory_bytes", 0))),
         "our_share_of_a_step": {
-            stage.name: _done(run, stage.name).get("our_share_of_a_step")
+            stage.name: _read(run.stage(stage.name) / "done.json").get("our_share_of_a_step")
             for stage in recipe.stages
             if isinstance(stage, RFTStage)
         },
@@ -40,15 +43,16 @@ def summarise(run: RunFolder, results: dict[str, Any] | None, peak_bytes: int) -
 
 
 def rewards_by_step(run: RunFolder, stage: str, points: int = 5) -> dict[str, list[float]]:
-    """Mean of each component over equal parts of the training, first to last."""
+    """Mean of each component over parts of the training, first to last; their lengths differ by a step at most."""
     records = read_metrics(run.stage(stage))
     keys = sorted({key for record in records for key in record["data"] if key.startswith("medrft/reward/")})
     keys = ["medrft/score", *keys, "medrft/groups_without_variance"]
     parts: dict[str, list[float]] = {}
     for key in keys:
         values = series(records, key)
-        size = max(1, -(-len(values) // points))
-        chunks = [values[i : i + size] for i in range(0, len(values), size)]
+        count = min(points, len(values))
+        edges = [len(values) * part // count for part in range(count + 1)] if count else []
+        chunks = [values[low:high] for low, high in pairwise(edges)]
         parts[key.removeprefix("medrft/").removeprefix("reward/")] = [sum(chunk) / len(chunk) for chunk in chunks]
     return parts
 
@@ -114,10 +118,11 @@ def _verdict(results: dict[str, Any]) -> Text:
 
 
 def _rewards(stage: str, by_step: dict[str, list[float]]) -> Table:
-    made = Table(title=f"{stage}: means over each fifth of the training", title_justify="left", box=box.SIMPLE_HEAD)
+    parts = max(map(len, by_step.values()))
+    made = Table(title=f"{stage}: means over the parts of the training", title_justify="left", box=box.SIMPLE_HEAD)
     made.add_column("component")
-    for index in range(max(map(len, by_step.values()))):
-        made.add_column(f"{index + 1}/5", justify="right")
+    for index in range(parts):
+        made.add_column(f"{index + 1}/{parts}", justify="right")
     for name, values in by_step.items():
         made.add_row(name.replace("_", " "), *(f"{value:.3f}" for value in values))
     return made
@@ -134,15 +139,5 @@ def _lineage(run: RunFolder, name: str) -> list[str]:
     return names
 
 
-def _done(run: RunFolder, stage: str) -> dict[str, Any]:
-    import json
-
-    file = run.stage(stage) / "done.json"
-    return dict(json.loads(file.read_text())) if file.exists() else {}
-
-
-def _read(run: RunFolder) -> dict[str, Any]:
-    import json
-
-    file = run.path / "summary.json"
+def _read(file: Path) -> dict[str, Any]:
     return dict(json.loads(file.read_text())) if file.exists() else {}

@@ -87,6 +87,18 @@ def test_a_loss_is_told_as_plainly_as_a_win(run, gain, says, not_says):
     assert str(run.path) in text.replace("\n", "")
 
 
+@pytest.mark.parametrize(("steps", "parts"), [(3, [1, 1, 1]), (6, [1, 1, 1, 1, 2]), (32, [6, 6, 7, 6, 7])])
+def test_parts_are_as_many_as_their_heads_say(run, steps, parts):
+    """Six steps are five parts and not three fifths."""
+    metrics(run, [1.0] * steps)
+    assert len(summarise(run, None, 1)["rewards_by_step"]["rft"]["score"]) == len(parts)
+    assert f"{len(parts)}/{len(parts)}" in shown(run, None)
+    sums = [sum(range(1, steps + 1)[sum(parts[:i]) : sum(parts[: i + 1])]) for i in range(len(parts))]
+    metrics(run, [float(step) for step in range(1, steps + 1)])
+    means = summarise(run, None, 1)["rewards_by_step"]["rft"]["score"]
+    assert means == [pytest.approx(total / size) for total, size in zip(sums, parts, strict=True)]
+
+
 @pytest.mark.parametrize("scores", [[], [0.5], [0.1 * step for step in range(12)]])
 def test_without_an_evaluation_and_with_few_steps(run, scores):
     metrics(run, scores)
