@@ -205,6 +205,7 @@ def _sentence(error: ValidationError, data: Mapping[str, Any]) -> str:
     message = _words(fault["type"], fault["msg"])
     given = fault.get("input")
     told = "; got " in message or not (given is None or isinstance(given, (str, int, float, bool)))
+    told |= isinstance(given, str) and repr(given) in message
     shown = "" if told else f"; got {_shown(given)}"
     return f"'{place}': {message}{shown}" if place else message
 
@@ -217,6 +218,8 @@ def _words(kind: str, message: str) -> str:
         return "expected a name of small letters, digits, - and _, 40 at most, with a letter in front"
     if kind == "int_parsing":
         return "expected a whole number"
+    if kind == "float_parsing":
+        return "expected a number"
     if kind == "tuple_type":
         return "expected a list"
     if kind == "too_short":

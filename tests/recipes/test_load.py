@@ -52,7 +52,7 @@ def test_the_recipes_that_come_with_it(monkeypatch, tmp_path):
         ("env.overrides.promt=full", "phantom-classify@1: promt is not a known key (did you mean 'prompt'?)"),
         ("env.overrides.source.n.train=0", "source.n.train"),
         ("env.id=phantom-clasify@1", "'phantom-clasify@1' is not known (did you mean 'phantom-classify@1'?)"),
-        ("reward=v_rtf", "unknown reward preset 'v_rtf', did you mean 'v_rft'?"),
+        ("reward=v_rtf", "unknown reward preset 'v_rtf', did you mean 'v_rft'? known are grounding, mfrs, v_rft"),
         ("reward={terms: [{reward: acuracy, weight: 1}]}", "unknown reward 'acuracy', did you mean 'accuracy'?"),
         ("reward={terms: [{reward: accuracy, wieght: 1}]}", "wieght is unknown, did you mean 'weight'"),
         (
@@ -63,6 +63,7 @@ def test_the_recipes_that_come_with_it(monkeypatch, tmp_path):
         ("model.vision_hidden=33", "'model.vision_hidden': expected a multiple of 32; got 33"),
         ("model=big", "'model': expected a mapping of keys; got 'big'"),
         ("seed=abc", "'seed': expected a whole number; got 'abc'"),
+        ("stages.rft.lr=abc", "'stages.rft.lr': expected a number; got 'abc'"),
         ("seed=-1", "'seed': expected greater than or equal to 0; got -1"),
         ("seed=", "'seed': expected a valid integer; got None"),
         ("stages.rft.lr=nan", "'stages.rft.lr': expected a finite number; got nan"),
