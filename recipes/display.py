@@ -16,6 +16,7 @@ from .metrics import series
 
 PLAIN_EVERY_SECONDS = 20.0
 RECENT = 10
+ACCURACY = "sft/val_accuracy"
 
 
 class Display:
@@ -91,7 +92,9 @@ class Display:
         parts = []
         for name, key in _shown_keys({key: value for record in recent for key, value in record["data"].items()}):
             values = series(recent, key)
-            parts.append(f"{name} {sum(values) / len(values):.3f}")
+            # Of the accuracy the last: it is what ends the stage, and it is no noisier than its split is small.
+            shown = values[-1] if key == ACCURACY else sum(values) / len(values)
+            parts.append(f"{name} {shown:.3f}")
         seconds = _seconds_a_step(recent, time.monotonic() - self._begun, step - (self._first or 0))
         left = max(self._total - step, 0) * seconds
         parts.append(f"{seconds:.1f} s/step")
@@ -102,7 +105,7 @@ class Display:
 def _shown_keys(data: dict[str, Any]) -> list[tuple[str, str]]:
     """(name, metric) of what is worth a person's eye."""
     if "sft/loss" in data:
-        accuracy = [("validation accuracy", "sft/val_accuracy")] if "sft/val_accuracy" in data else []
+        accuracy = [("validation accuracy", ACCURACY)] if ACCURACY in data else []
         return [("loss", "sft/loss"), *accuracy]
     keys = [("reward", "medrft/score")] if "medrft/score" in data else []
     return keys + [

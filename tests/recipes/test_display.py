@@ -72,6 +72,15 @@ def test_the_time_left_counts_this_attempt_alone(clock):
     assert out.getvalue().splitlines()[-1] == "warmup: step 50/100  loss 0.500  10.0 s/step  8 min left"
 
 
+def test_the_accuracy_shown_is_the_last(clock):
+    """A mean over the last ten steps would stand below `stop_at_accuracy` when the stage ends."""
+    out = io.StringIO()
+    display = Display(Console(file=out))
+    display.begin("warmup", "2 steps", 2)
+    display.steps([record(step, **{"sft/loss": 1.0 / step, "sft/val_accuracy": step / 4}) for step in (1, 2)])
+    assert "loss 0.750  validation accuracy 0.500" in out.getvalue()
+
+
 def test_no_metrics_yet(clock):
     out = io.StringIO()
     display = Display(Console(file=out))
