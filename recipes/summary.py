@@ -112,7 +112,7 @@ def _verdict(results: dict[str, Any]) -> Text:
         text = Text(f"{said}: no gain can be told from chance.", style="yellow")
     for name, control in results["compare_gain"].items():
         text.append(
-            f"\n{name}: {control['mean']:+.3f} [{control['low']:+.3f}, {control['high']:+.3f}], paired", style=""
+            f"\ncontrol ({name}) {control['mean']:+.3f} [{control['low']:+.3f}, {control['high']:+.3f}], paired", style=""
         )
     return text
 
