@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from medrft.envs import build, get_env  # noqa: E402
 from medrft.recipes import prepare  # noqa: E402
+from medrft.recipes import sft as worker  # noqa: E402
 from medrft.recipes.prepare import PrepareJob  # noqa: E402
-from medrft.recipes.rows import read_rows  # noqa: E402
+from medrft.recipes.rows import Row, read_rows  # noqa: E402
 from medrft.recipes.schema import SFTStage  # noqa: E402
-from medrft.recipes.sft import Collator, SFTJob, main  # noqa: E402
+from medrft.recipes.sft import VALIDATE_EVERY, Collator, SFTJob, greedy_accuracy, main  # noqa: E402
 from medrft.recipes.tiny import TAGS, TinyModel, build_tiny_qwen3_vl  # noqa: E402
 
 SPEC = TinyModel(image_size=64, vision_hidden=32, vision_depth=2, text_hidden=64, text_depth=1, vocabulary=400)
@@ -199,3 +203,77 @@ def test_accumulated_micro_batches_are_one_batch(tiny, data, finished, tmp_path)
     parts = sft(tiny, data, tmp_path / "parts", micro_batch_size=2)
     a, b = weights(finished / "final"), weights(parts / "final")
     assert all(torch.allclose(a[key], b[key], atol=5e-4) for key in a)
+
+
+def resized(row: Row, size: tuple[int, int]) -> Row:
+    stream = io.BytesIO()
+    row.image.resize(size, Image.Resampling.BILINEAR).save(stream, "PNG")
+    return replace(row, png=stream.getvalue())
+
+
+def logged(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "attempt0.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def half_learned(tiny, data, tmp_path_factory) -> Path:
+    """Ended as soon as one of the four validation answers is right: it knows the form, and answers by the class."""
+    folder = tmp_path_factory.mktemp("stages") / "half"
+    return sft(tiny, data, folder, steps=200, batch_size=8, lr=2e-3, save_every=1000, stop_at_accuracy=0.25)
+
+
+def test_accuracy_is_what_greedy_decoding_gives(half_learned, data, monkeypatch):
+    """Token by token through `generate`, one row at a time, images of several sizes: an independent way to it."""
+    monkeypatch.setattr(worker, "VALIDATION_BATCH", 7)  # a last batch that is smaller than the others
+    processor = transformers.AutoProcessor.from_pretrained(half_learned / "final")
+    model = transformers.AutoModelForImageTextToText.from_pretrained(half_learned / "final")
+    sizes = [(64, 64), (48, 64), (64, 32), (32, 32)]
+    rows = [resized(row, sizes[n % 4]) for n, row in enumerate(read_rows(data / "train.parquet"))]
+    right = 0
+    for row in rows:
+        prompt = processor.apply_chat_template(row.messages, add_generation_prompt=True, tokenize=False)
+        inputs = processor(text=[prompt], images=[row.image], return_tensors="pt")
+        said = model.eval().generate(**inputs, do_sample=False, max_new_tokens=24)[0, inputs["input_ids"].shape[1] :]
+        right += processor.tokenizer.decode(said) == row.demonstration + processor.tokenizer.eos_token
+    assert 0 < right < len(rows), "both kinds are there, so the comparison says something"
+    model.train()
+    assert greedy_accuracy(model, Collator(processor), rows) == right / len(rows)
+    assert model.training, "as it was"
+    assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_it_ends_at_the_wanted_accuracy(half_learned, data):
+    steps = logged(half_learned)
+    last = steps[-1]["step"]
+    assert last < 200
+    assert last % VALIDATE_EVERY == 0
+    assert [each["step"] for each in steps] == list(range(1, last + 1))
+    measured = {each["step"]: each["data"]["sft/val_accuracy"] for each in steps if "sft/val_accuracy" in each["data"]}
+    assert list(measured) == list(range(VALIDATE_EVERY, last + 1, VALIDATE_EVERY))
+    *before, reached = measured.values()
+    assert max(before, default=0) < 0.25 <= reached
+    model = transformers.AutoModelForImageTextToText.from_pretrained(half_learned / "final")
+    collator = Collator(transformers.AutoProcessor.from_pretrained(half_learned / "final"))
+    assert greedy_accuracy(model, collator, list(read_rows(data / "val.parquet"))) == reached, "those very weights"
+
+
+@pytest.mark.parametrize(("wanted", "steps"), [(0.75, 5), (0.5, 4), (0.1, 2)])
+def test_the_first_measurement_that_suffices_ends_it(tiny, data, tmp_path, monkeypatch, wanted, steps):
+    found = iter([0.25, 0.5])
+    monkeypatch.setattr(worker, "VALIDATE_EVERY", 2)
+    monkeypatch.setattr(worker, "greedy_accuracy", lambda model, collator, rows: next(found))
+    folder = sft(tiny, data, tmp_path / "a", steps=5, save_every=1000, stop_at_accuracy=wanted)
+    assert [each["step"] for each in logged(folder)] == list(range(1, steps + 1))
+    accuracies = [each["data"].get("sft/val_accuracy") for each in logged(folder)]
+    assert accuracies == [{2: 0.25, 4: 0.5}.get(step) for step in range(1, steps + 1)]
+    assert (folder / "final" / "model.safetensors").exists()
+
+
+def test_without_it_nothing_is_validated(tiny, data, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "greedy_accuracy", lambda *_: pytest.fail("validated"))
+    only = tmp_path / "data"
+    only.mkdir()
+    shutil.copy(data / "train.parquet", only)  # no val.parquet at all
+    folder = sft(tiny, only, tmp_path / "a", steps=6, save_every=1000)
+    assert [each["step"] for each in logged(folder)] == list(range(1, 7))
+    assert all("sft/val_accuracy" not in each["data"] for each in logged(folder))
