@@ -111,9 +111,8 @@ def _verdict(results: dict[str, Any]) -> Text:
     else:
         text = Text(f"{said}: no gain can be told from chance.", style="yellow")
     for name, control in results["compare_gain"].items():
-        text.append(
-            f"\ncontrol ({name}) {control['mean']:+.3f} [{control['low']:+.3f}, {control['high']:+.3f}], paired", style=""
-        )
+        bounds = f"[{control['low']:+.3f}, {control['high']:+.3f}]"
+        text.append(f"\ncontrol ({name}) {control['mean']:+.3f} {bounds}, paired", style="")
     return text
 
 
