@@ -26,5 +26,4 @@ COPY --from=build /opt/medrft /opt/medrft
 ENV PATH=/opt/medrft/bin:$PATH PYTHONUNBUFFERED=1
 USER medrft
 WORKDIR /runs
-HEALTHCHECK --interval=30m --timeout=3m --start-period=1m --retries=1 CMD ["medrft", "doctor"]
 CMD ["medrft", "doctor"]

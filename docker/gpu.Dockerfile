@@ -24,5 +24,4 @@ COPY --from=build /opt/medrft /opt/medrft
 ENV PATH=/opt/medrft/bin:$PATH PYTHONUNBUFFERED=1 NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER medrft
 WORKDIR /runs
-HEALTHCHECK --interval=30m --timeout=3m --start-period=1m --retries=1 CMD ["medrft", "doctor"]
 CMD ["medrft", "doctor"]

@@ -135,7 +135,7 @@ def main() -> None:
         raise SystemExit(2) from None
     if code == INTERRUPTED:  # typer, too, makes this of a KeyboardInterrupt
         errors.print(
-            "interrupted: everything that was started has ended; the same command goes on from the last checkpoint",
+            "interrupted: everything that was started has ended; the same command goes on where this one stopped",
             soft_wrap=True,
         )
     raise SystemExit(code if isinstance(code, int) else 0)

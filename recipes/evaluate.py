@@ -20,11 +20,12 @@ from .display import Display
 from .errors import RecipeError, RunError
 from .eval_worker import EvalJob, Variant
 from .intervals import majority_share, mean_interval
-from .preflight import open_env
+from .preflight import check_installed, open_env
 from .rows import read_rows
 from .run_folder import RunFolder, write_atomic, write_json
 from .schema import Recipe
 
+BOXES = "<boxes>"  # the target of an image with something to find; no class is named so
 BLANK = ".blank"  # no stage can be named so
 
 
@@ -97,7 +98,7 @@ def target_name(sample: Sample) -> str:
     if isinstance(target, Grade):
         return str(target.value)
     assert isinstance(target, Boxes)
-    return "lesion" if target.boxes else "none"
+    return BOXES if target.boxes else "none"
 
 
 def figures(scored: Sequence[dict[str, Any]], *, resamples: int, seed: int) -> dict[str, Any]:
@@ -155,15 +156,35 @@ def find_checkpoint(path: Path) -> Path:
 def evaluate_checkpoint(
     recipe: Recipe, checkpoint: Path, out: Path, display: Display, *, split: str, limit: int | None, blank: bool
 ) -> dict[str, Any]:
-    """One checkpoint on a split of a recipe's env; writes `out`, which must not exist yet."""
+    """One checkpoint on a split of a recipe's env, into `out`; started again after a stop, it goes on there.
+
+    Raises:
+        RecipeError: bad input, or a folder of something else; nothing is left.
+        RunError: vLLM did not end well; answers that are there are kept.
+    """
+    check_installed(recipe)
     model = find_checkpoint(checkpoint)
     env = open_env(recipe, splits=[split])
-    if out.exists():
-        raise RecipeError(f"{out} exists already. Give another folder with --out")
-    try:
-        build(env, out / "data", splits=[split])
-    except EnvError as error:
-        raise RecipeError(str(error)) from None
+    identity = {
+        "checkpoint": str(model.resolve()),
+        "recipe": recipe.model_dump(mode="json"),
+        "split": split,
+        "limit": limit,
+        "blank": blank,
+    }
+    claim = out / "eval.json"
+    if out.exists() and not (claim.exists() and json.loads(claim.read_text()) == identity):
+        raise RecipeError(f"{out} exists already and holds something else. Give another folder with --out")
+    if (out / "results.json").exists():
+        return dict(json.loads((out / "results.json").read_text()))
+    if not (out / "data").exists():
+        try:
+            build(env, out / "data", splits=[split])
+        except EnvError as error:
+            if out.exists() and not any(out.iterdir()):
+                out.rmdir()
+            raise RecipeError(str(error)) from None
+    write_json(claim, identity)
     variants = [Variant(name="checkpoint", model=str(model.absolute()))]
     if blank:
         variants.append(Variant(name="checkpoint" + BLANK, model=variants[0].model, blank=True))
@@ -232,7 +253,11 @@ def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> 
 
 
 def _majority(scored: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    label, share = majority_share([row["target"] for row in scored])
+    """What a constant answer scores. No constant box is right, so for grounding it is the share of negatives."""
+    targets = [row["target"] for row in scored]
+    if BOXES in targets:
+        return {"label": "none", "share": targets.count("none") / len(targets)}
+    label, share = majority_share(targets)
     return {"label": label, "share": share}
 
 

@@ -40,7 +40,8 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
     run.check()
     env = open_env(recipe)
     memory = processes.Memory()
-    existed, fresh = run.path.exists(), not (run.path / RECIPE).exists()
+    fresh = not (run.path / RECIPE).exists()
+    made = [folder for folder in (run.path, *run.path.parents) if not folder.exists()]
     with run.locked(), processes.signals_as_interrupts():
         processes.end_all(run.path)  # what a killed launcher may have left; it may hold the port that is checked next
         try:
@@ -52,7 +53,7 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
             _prepare(run, env, display, memory)
         except RecipeError:
             if fresh:
-                _clear(run.path, keep_folder=existed)
+                _clear(run.path, made)
             raise
         display.say(f"reward: {compose_reward(recipe.reward).formula}")
         for stage in recipe.stages:
@@ -64,15 +65,15 @@ def train(recipe: Recipe, path: Path, display: Display) -> dict[str, Any]:
     return summary
 
 
-def _clear(folder: Path, *, keep_folder: bool) -> None:
-    """Leave nothing of a run that was refused before it began."""
+def _clear(folder: Path, made: list[Path]) -> None:
+    """Leave nothing of a run that was refused before it began. made: the folders it made, innermost first."""
     for entry in folder.iterdir():
         if entry.is_dir():
             shutil.rmtree(entry, ignore_errors=True)
         else:
             entry.unlink(missing_ok=True)
-    if not keep_folder:
-        folder.rmdir()
+    for empty in made:
+        empty.rmdir()
 
 
 def dry_run(recipe: Recipe, path: Path, display: Display) -> None:
@@ -137,15 +138,16 @@ def _prepare(run: RunFolder, env: Env, display: Display, memory: processes.Memor
         max_response_tokens=recipe.max_response_tokens,
         seed=recipe.seed,
     )
+    log = run.path / "prepare.log"
     write_atomic(run.path / "prepare.job.json", job.model_dump_json(indent=2))
     try:
         processes.run(
             [sys.executable, "-m", "medrft.recipes.prepare", str(run.path / "prepare.job.json")],
             folder=run.path,
-            log=run.path / "prepare.log",
+            log=log,
             what="preparing the model",
             env=verl_config.environment(recipe),
-            progress=lambda: 0,
+            progress=lambda: log.stat().st_size if log.exists() else 0,
             start_seconds=recipe.timeouts.start,
             step_seconds=recipe.timeouts.start,
             memory=memory,

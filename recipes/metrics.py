@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from .run_folder import write_atomic
 
 ATTEMPTS = "attempts"
+ROLLOUTS = "rollouts"
 
 
 def next_attempt(stage: Path) -> Path:
@@ -48,8 +51,41 @@ def _attempt(file: Path, size: int, changed: int) -> tuple[dict[str, Any], ...]:
 
 
 def write_metrics(stage: Path) -> None:
-    """`metrics.jsonl`: the merged view, for people and tools."""
-    write_atomic(stage / "metrics.jsonl", "".join(json.dumps(record) + "\n" for record in read_metrics(stage)))
+    """`metrics.jsonl`: the merged view, for people and tools.
+
+    verl saves a step's checkpoint before it logs the step: a kill in between leaves a step that is done and has no
+    record. Its rewards are in its rollout file.
+    """
+    steps = {int(record["step"]): record for record in read_metrics(stage)}
+    for file in (stage / ROLLOUTS).glob("step_*.jsonl"):
+        step = int(file.stem.removeprefix("step_"))
+        if step not in steps:
+            rows = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]
+            steps[step] = {"step": step, "data": component_metrics(rows)}
+    write_atomic(stage / "metrics.jsonl", "".join(json.dumps(steps[step]) + "\n" for step in sorted(steps)))
+
+
+def rollout_file(folder: Path, step: int) -> Path:
+    """Where the responses of a step are written, one JSON object a line."""
+    return folder / f"step_{step:06d}.jsonl"
+
+
+def component_metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
+    """Means of all components over a step, and the share of groups whose scores are all alike: GRPO learns nothing
+    from those."""
+    values: dict[str, list[float]] = defaultdict(list)
+    groups: dict[str, list[float]] = defaultdict(list)
+    for row in rows:
+        groups[row["group"]].append(row["score"])
+        failed = row["reward"].get("status/failed", 0.0)
+        for name, value in row["reward"].items():
+            if not failed or name.startswith("status/"):  # a failed grading is counted and stays out of the means
+                values[name].append(value)
+    metrics = {f"medrft/{name}": fmean(found) for name, found in values.items()}
+    flat = [max(scores) - min(scores) < 1e-9 for scores in groups.values()]
+    metrics["medrft/groups_without_variance"] = fmean(flat) if flat else 0.0
+    metrics["medrft/responses"] = float(len(rows))
+    return metrics
 
 
 def series(records: Iterable[dict[str, Any]], key: str) -> list[float]:

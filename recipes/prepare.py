@@ -16,6 +16,7 @@ from .rows import Row, read_rows
 from .tiny import TinyModel, build_tiny_qwen3_vl
 
 TOKENIZER_ROWS = 500
+SAY_EVERY = 1000
 REFUSED = "error: "  # in front of a sentence that is the recipe's fault
 
 
@@ -56,6 +57,8 @@ def _check_lengths(job: PrepareJob) -> None:
     answers: dict[str, int] = {}
     for split, file in job.splits.items():
         for index, row in enumerate(read_rows(file)):
+            if index % SAY_EVERY == 0:
+                print(f"checking {split}: row {index}", flush=True)  # the log grows: the watchdog sees progress
             key = (str(row.prompt), row.size)
             if key not in seen:
                 seen[key] = _prompt_tokens(processor, row)

@@ -248,8 +248,8 @@ def _watch(
         limit = start_seconds if seen == first else step_seconds
         if time.monotonic() - since > limit:
             raise RunError(
-                f"{what} made no progress for {limit:.0f} s (a hung weight sync or a dead worker) and was ended. "
-                "Run the same command again to go on from the last checkpoint",
+                f"{what} made no progress for {limit:.0f} s and was ended: a worker has died or hangs. "
+                "Run the same command again to go on",
                 log=str(log),
                 lines=tell(log, since=began),
             )
@@ -257,7 +257,7 @@ def _watch(
     if code != 0:
         how = f"was killed by {_signal(-code)}" if code < 0 else f"ended with exit code {code}"
         raise RunError(
-            f"{what} {how}. Run the same command again to go on from the last checkpoint",
+            f"{what} {how}. Run the same command again to go on",
             log=str(log),
             lines=tell(log, since=began),
         )

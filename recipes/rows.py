@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -64,7 +63,3 @@ def read_rows(file: Path, limit: int | None = None) -> Iterator[Row]:
                 ground_truth=record["reward_model"]["ground_truth"],
                 demonstration=record["extra_info"]["demonstration"],
             )
-
-
-def read_json(file: Path) -> Any:
-    return json.loads(file.read_text())

@@ -7,7 +7,7 @@ RUN/
   model/               the start checkpoint, if the recipe builds one
   data/                one Parquet file a split, manifest.json with counts and hashes
   stages/NN-name/      checkpoints/ rollouts/ metrics.jsonl verl.yaml log.txt final/ done.json
-  eval/                results.json predictions.jsonl table.md log.txt
+  eval/                results.json predictions.jsonl answers/
 """
 
 from __future__ import annotations

@@ -80,7 +80,11 @@ def _sft(run: RunFolder, stage: SFTStage, folder: Path, display: Display, memory
         metrics=attempt,
     )
     write_atomic(folder / "job.json", job.model_dump_json(indent=2))
-    display.begin(stage.name, f"{stage.steps} steps of supervised fine-tuning", stage.steps)
+    display.begin(
+        stage.name,
+        f"{'at most ' if stage.stop_at_accuracy else ''}{stage.steps} steps of supervised fine-tuning",
+        stage.steps,
+    )
     argv = [sys.executable, "-m", "medrft.recipes.sft", str(folder / "job.json")]
     if gpu and recipe.resources.gpus_per_node > 1:
         ranks = f"--nproc_per_node={recipe.resources.gpus_per_node}"

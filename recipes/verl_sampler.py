@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections import defaultdict
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
+
+from .metrics import component_metrics, rollout_file
 
 POLL_SECONDS = 0.1  # verl polls every 2 s and has no key for it: on a CPU that is half of a step
 
@@ -85,23 +85,7 @@ class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
 
     def _write(self, step: int, rows: list[dict[str, Any]]) -> None:
         self._rollouts.mkdir(parents=True, exist_ok=True)
-        file = self._rollouts / f"step_{step:06d}.jsonl"
+        file = rollout_file(self._rollouts, step)
         temporary = file.with_suffix(f".{os.getpid()}")
         temporary.write_text("".join(json.dumps({"step": step, **row}) + "\n" for row in rows))
         temporary.replace(file)
-
-
-def component_metrics(rows: list[dict[str, Any]]) -> dict[str, float]:
-    """Means of all components over a step, and the share of groups whose scores are all alike: GRPO learns nothing
-    from those."""
-    values: dict[str, list[float]] = defaultdict(list)
-    groups: dict[str, list[float]] = defaultdict(list)
-    for row in rows:
-        groups[row["group"]].append(row["score"])
-        for name, value in row["reward"].items():
-            values[name].append(value)
-    metrics = {f"medrft/{name}": fmean(found) for name, found in values.items()}
-    flat = [max(scores) - min(scores) < 1e-9 for scores in groups.values()]
-    metrics["medrft/groups_without_variance"] = fmean(flat) if flat else 0.0
-    metrics["medrft/responses"] = float(len(rows))
-    return metrics

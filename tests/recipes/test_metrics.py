@@ -5,7 +5,15 @@ from __future__ import annotations
 import json
 
 import pytest
-from medrft.recipes.metrics import next_attempt, our_share, read_metrics, series, write_metrics
+from medrft.recipes.metrics import (
+    ROLLOUTS,
+    next_attempt,
+    our_share,
+    read_metrics,
+    rollout_file,
+    series,
+    write_metrics,
+)
 
 
 def line(step: int, **data: float) -> str:
@@ -64,3 +72,19 @@ def test_our_share_leaves_the_first_step_out():
     assert our_share([record(1, 10.0)]) is None
     assert our_share([]) is None
     assert our_share([record(1, 1.0), {"step": 2, "data": {"timing_s/step": 5.0}}]) is None
+
+
+def test_a_step_that_was_saved_and_not_logged_keeps_its_rewards(tmp_path):
+    """verl saves the checkpoint of a step, then logs the step; a kill can come in between."""
+    attempt = next_attempt(tmp_path)
+    attempt.write_text('{"step": 1, "data": {"a": 1.0}}\n{"step": 3, "data": {"a": 3.0}}\n')
+    rows = [{"group": "g", "score": score, "reward": {"reward/accuracy": score}} for score in (1.0, 0.0)]
+    for step in (1, 2):
+        file = rollout_file(tmp_path / ROLLOUTS, step)
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_metrics(tmp_path)
+    written = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in written] == [1, 2, 3]
+    assert written[0]["data"] == {"a": 1.0}
+    assert written[1]["data"]["medrft/reward/accuracy"] == 0.5
