@@ -5,6 +5,7 @@ A process of its own: importing verl takes seconds and fixes the platform for go
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def main(job: ComposeJob) -> None:
         SystemExit: with one sentence, where verl or the recipe's `verl:` is at odds with verl's configuration.
     """
     declare_missing_operators()
+    _check_plugin()
     import hydra
     from omegaconf import OmegaConf, open_dict
     from omegaconf.errors import OmegaConfBaseException
@@ -70,6 +72,16 @@ def main(job: ComposeJob) -> None:
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise SystemExit(f"verl refuses the configuration of stage '{stage.stage}': {reason}") from None
         stage.out.write_text(OmegaConf.to_yaml(config))
+
+
+def _check_plugin() -> None:
+    """verl hides a plugin that fails to load at DEBUG level, and then dies of whatever the plugin was to mend."""
+    if os.environ.get("VERL_PLATFORM") != "cpu":
+        return
+    from verl.plugin.platform import PlatformRegistry
+
+    if PlatformRegistry.get("cpu") is None:
+        raise SystemExit("verl did not load the plugin 'medrft', so it has no platform for a CPU. Run: medrft doctor")
 
 
 def _validate(config: Any) -> None:

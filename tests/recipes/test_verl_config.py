@@ -308,3 +308,11 @@ def test_the_worker_s_sentence_is_the_recipe_s_error(recipe):
     with pytest.raises(RecipeError) as refused:
         compose("quickstart", **{"trainer.nonsense": 1})
     assert str(refused.value).startswith("stages.rft.verl names 'trainer.nonsense', which verl's configuration does")
+
+
+def test_a_plugin_that_verl_did_not_load(recipe, monkeypatch, tmp_path):
+    monkeypatch.setenv("VERL_USE_EXTERNAL_PLUGINS", "none")
+    loaded = recipe()
+    pytest.importorskip("verl")
+    with pytest.raises(RecipeError, match=r"did not load the plugin 'medrft'.*medrft doctor"):
+        verl_config.compose(loaded, [(loaded.stage("rft"), tmp_path / "rft", "model")], tmp_path / "data")
