@@ -72,7 +72,7 @@ def evaluate(
     console = Console()
     with Display(console) as display:
         results = evaluate_checkpoint(loaded, checkpoint, folder, display, split=chosen, limit=limit, blank=blank)
-    console.print(accuracy_table(results, [("checkpoint", str(checkpoint)), ("checkpoint.blank", "on blank images")]))
+    console.print(accuracy_table(results, [("checkpoint", "checkpoint"), ("checkpoint.blank", "on blank images")]))
     console.print(f"figures: {folder / 'results.json'}", markup=False, highlight=False, soft_wrap=True)
 
 
