@@ -87,6 +87,12 @@ class Display:
             self.say(f"{self._stage}: step {step}/{self._total}  {text}")
         self._shown = step
 
+    def count(self, done: int) -> None:
+        """How much of its total a stage without metrics has done."""
+        if self._live and self._task is not None:
+            self._bar.update(self._task, completed=done)
+            self._line.plain = ""
+
     def _describe(self, records: Sequence[dict[str, Any]], step: int) -> str:
         recent = records[-RECENT:]
         parts = []

@@ -37,6 +37,7 @@ def generate(
     limit: int | None,
     out: Path,
     owner: Path,
+    display: Display,
     memory: processes.Memory,
 ) -> None:
     """Answers of all variants through vLLM, into `out/<variant>.jsonl`; those already there are kept."""
@@ -52,17 +53,23 @@ def generate(
         cpu=recipe.profile == "cpu",
     )
     write_atomic(out / "job.json", job.model_dump_json(indent=2))
+
+    def answered() -> int:
+        return len(list(out.glob("*.jsonl")))
+
+    what = f"greedy answers on split '{data.stem}' through vLLM, {len(variants)} sets"
+    display.begin("eval", what, len(variants))
     processes.run(
         [sys.executable, "-m", "medrft.recipes.eval_worker", str(out / "job.json")],
         folder=owner,
         log=out / "log.txt",
         what="evaluation",
         env=verl_config.environment(recipe),
-        progress=lambda: len(list(out.glob("*.jsonl"))),
+        progress=answered,
         start_seconds=recipe.timeouts.start,
         step_seconds=recipe.timeouts.start,
         memory=memory,
-        tick=lambda: None,
+        tick=lambda: display.count(answered()),
     )
 
 
@@ -189,10 +196,18 @@ def evaluate_checkpoint(
     if blank:
         variants.append(Variant(name="checkpoint" + BLANK, model=variants[0].model, blank=True))
     data, memory = out.absolute() / "data" / f"{split}.parquet", processes.Memory()
-    display.begin("eval", f"greedy answers on split '{split}' through vLLM")
     answers = out.absolute() / "answers"
     with processes.signals_as_interrupts():
-        generate(recipe, variants, data=data, limit=limit, out=answers, owner=out.absolute(), memory=memory)
+        generate(
+            recipe,
+            variants,
+            data=data,
+            limit=limit,
+            out=answers,
+            owner=out.absolute(),
+            display=display,
+            memory=memory,
+        )
     options = {"resamples": 5000, "seed": recipe.seed}
     scored = {v.name: score(recipe, data, limit, answers / f"{v.name}.jsonl") for v in variants}
     results = {
@@ -219,7 +234,6 @@ def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> 
     if spec.blank:
         variants.append(Variant(name=spec.after + BLANK, model=str(run.final(spec.after)), blank=True))
     data = run.data / f"{spec.split}.parquet"
-    display.begin("eval", f"greedy answers on split '{spec.split}' of {len(variants)} checkpoints through vLLM")
     answers = run.eval / "answers"
     generate(
         recipe,
@@ -228,6 +242,7 @@ def evaluate_run(run: RunFolder, display: Display, memory: processes.Memory) -> 
         limit=spec.limit,
         out=answers,
         owner=run.path,
+        display=display,
         memory=memory,
     )
     scored = {v.name: score(recipe, data, spec.limit, answers / f"{v.name}.jsonl") for v in variants}
