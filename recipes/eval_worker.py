@@ -17,6 +17,7 @@ from .cpu import shims
 from .cpu.torchvision import declare_missing_operators
 from .placeholders import placeholder_bias
 from .rows import read_rows
+from .run_folder import write_atomic
 
 
 class Variant(BaseModel):
@@ -57,10 +58,8 @@ def main(job: EvalJob) -> None:
         engine = _engine(job, model)
         for variant in variants:
             texts = _answers(engine, job, rows, blank=variant.blank)
-            file = job.out / f"{variant.name}.jsonl"
-            partial = file.with_suffix(".partial")
-            partial.write_text("".join(json.dumps(text) + "\n" for text in texts), encoding="utf-8")
-            partial.rename(file)
+            lines = (json.dumps(text) + "\n" for text in texts)
+            write_atomic(job.out / f"{variant.name}.jsonl", "".join(lines))
         del engine
         gc.collect()
 

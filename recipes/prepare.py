@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -78,9 +79,9 @@ def _check_lengths(job: PrepareJob) -> None:
                 )
 
 
-def _prompt_tokens(processor: object, row: Row) -> int:
-    prompt = processor.apply_chat_template(row.messages, add_generation_prompt=True, tokenize=False)  # type: ignore[attr-defined]
-    return len(processor(text=[prompt], images=[row.image])["input_ids"][0])  # type: ignore[operator]
+def _prompt_tokens(processor: Any, row: Row) -> int:
+    prompt = processor.apply_chat_template(row.messages, add_generation_prompt=True, tokenize=False)
+    return len(processor(text=[prompt], images=[row.image])["input_ids"][0])
 
 
 if __name__ == "__main__":

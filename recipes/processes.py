@@ -194,7 +194,7 @@ def run(
 ) -> None:
     """Run one process to its end.
 
-    progress: a number that grows with each step; without growth for `start_seconds` (before the first step) or
+    progress: a number that changes with each step; without a change for `start_seconds` (before the first step) or
         `step_seconds` (after it) everything is ended.
     tick: called twice a second, for the display.
 

@@ -8,7 +8,6 @@ at the place where a step's responses are all there: what it returns beside the 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from .metrics import component_metrics, rollout_file
+from .run_folder import write_atomic
 
 POLL_SECONDS = 0.1  # verl polls every 2 s and has no key for it: on a CPU that is half of a step
 
 
 class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
-    """Keys of `trainer.v1.sampler.sampler_kwargs`: `rollouts_dir`, the folder of `step_NNNNNN.jsonl`."""
+    """Keys of `trainer.v1.sampler.sampler_kwargs`: `rollouts_dir`, the folder of `step_NNNNNN.jsonl`, and `tokenizer`,
+    the folder of the one that decodes the responses for it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{"poll_interval": POLL_SECONDS, **kwargs})
@@ -84,8 +85,5 @@ class RewardLoggingReplayBuffer(ReplayBuffer):  # type: ignore[misc]
         return list(self._tokenizer.batch_decode(responses, skip_special_tokens=True))
 
     def _write(self, step: int, rows: list[dict[str, Any]]) -> None:
-        self._rollouts.mkdir(parents=True, exist_ok=True)
-        file = rollout_file(self._rollouts, step)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text("".join(json.dumps({"step": step, **row}) + "\n" for row in rows))
-        temporary.replace(file)
+        lines = (json.dumps({"step": step, **row}) + "\n" for row in rows)
+        write_atomic(rollout_file(self._rollouts, step), "".join(lines))
